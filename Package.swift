@@ -1,0 +1,118 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+let warm: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+/// The layers that read what peers send: every unsafe operation is marked.
+let strict = warm + [.strictMemorySafety()]
+
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+
+let package = Package(
+    name: "gbgate",
+    products: [
+        .executable(name: "gbgate", targets: ["gbgate"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+        .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1", traits: []),
+    ],
+    targets: [
+        .systemLibrary(name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
+        .target(name: "CSockets"),
+
+        // Sans-IO layers: no socket, event loop, clock or task.
+        .target(
+            name: "Wire",
+            dependencies: [nioCore, .product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: strict
+        ),
+        .target(name: "SIP", dependencies: ["Wire", nioCore], swiftSettings: strict),
+        .target(name: "GB28181", dependencies: ["SIP", "Wire", "CLibXML2", nioCore], swiftSettings: strict),
+        .target(name: "Media", dependencies: ["Wire", nioCore], swiftSettings: strict),
+        .target(name: "Streaming", dependencies: ["Wire", "Media", nioCore], swiftSettings: strict),
+
+        .target(name: "Hub", dependencies: ["Media", "Streaming", "CSockets", nioCore], swiftSettings: warm),
+        .target(
+            name: "Transport",
+            dependencies: [
+                "Wire", "SIP", "Media", "Streaming", "Hub", "CSockets", nioCore, nioPosix, nioHTTP1,
+            ],
+            swiftSettings: warm
+        ),
+        .target(
+            name: "Gateway",
+            dependencies: [
+                "Wire", "SIP", "GB28181", "Media", "Streaming", "Hub", "Transport", nioCore, nioPosix, logging,
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: warm
+        ),
+        .target(
+            name: "GatewayAPI",
+            dependencies: [
+                "Gateway", logging, nioCore,
+                .product(name: "Hummingbird", package: "hummingbird"),
+            ],
+            swiftSettings: warm
+        ),
+        .target(
+            name: "CameraSimulator",
+            dependencies: ["Wire", "SIP", "GB28181", "Media", "Transport", nioCore, nioPosix, logging],
+            swiftSettings: warm
+        ),
+        .executableTarget(
+            name: "gbgate",
+            dependencies: [
+                "Wire", "SIP", "GB28181", "Media", "Gateway", "GatewayAPI", "CameraSimulator", nioCore, nioPosix, logging,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: warm
+        ),
+
+        .testTarget(name: "WireTests", dependencies: ["Wire", nioCore], swiftSettings: warm),
+        .testTarget(name: "SIPTests", dependencies: ["SIP", "Wire", nioCore], swiftSettings: warm),
+        .testTarget(name: "GB28181Tests", dependencies: ["GB28181", "SIP", "Wire", nioCore], swiftSettings: warm),
+        .testTarget(name: "MediaTests", dependencies: ["Media", "Wire", nioCore], swiftSettings: warm),
+        .testTarget(name: "StreamingTests", dependencies: ["Streaming", "Media", "Wire", nioCore], swiftSettings: warm),
+        .testTarget(name: "HubTests", dependencies: ["Hub", "Media", "Streaming", nioCore, nioPosix], swiftSettings: warm),
+        .testTarget(
+            name: "TransportTests",
+            dependencies: ["Transport", "Hub", "SIP", "Media", "Streaming", nioCore, nioPosix, nioHTTP1],
+            swiftSettings: warm
+        ),
+        .testTarget(
+            name: "GatewayTests",
+            dependencies: ["Gateway", "GatewayAPI", "GB28181", "SIP", "Hub", logging, nioCore, nioPosix],
+            swiftSettings: warm
+        ),
+        .testTarget(
+            name: "CameraSimulatorTests",
+            dependencies: ["CameraSimulator", "GB28181", "SIP", "Media", nioCore],
+            swiftSettings: warm
+        ),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["Gateway", "GatewayAPI", "CameraSimulator", "Media", nioCore, nioPosix, nioHTTP1, logging],
+            swiftSettings: warm
+        ),
+        .testTarget(name: "ProjectTests", dependencies: ["Gateway", "gbgate"], swiftSettings: warm),
+    ]
+)

@@ -1,0 +1,4 @@
+@main
+struct GBGate {
+    static func main() {}
+}
