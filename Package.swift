@@ -10,11 +10,21 @@ let warm: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+/// Tests: which C module owns sockaddr depends on the order of includes, and only MemberImportVisibility minds.
+let tests: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
 /// The layers that read what peers send: every unsafe operation is marked.
 let strict = warm + [.strictMemorySafety()]
 
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
@@ -69,6 +79,7 @@ let package = Package(
             dependencies: [
                 "Gateway", logging, nioCore,
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: warm
         ),
@@ -80,39 +91,56 @@ let package = Package(
         .executableTarget(
             name: "gbgate",
             dependencies: [
-                "Wire", "SIP", "GB28181", "Media", "Gateway", "GatewayAPI", "CameraSimulator", nioCore, nioPosix, logging,
+                "Wire", "SIP", "GB28181", "Media", "Gateway", "GatewayAPI", "CameraSimulator", nioCore, nioPosix,
+                logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: warm
         ),
 
-        .testTarget(name: "WireTests", dependencies: ["Wire", nioCore], swiftSettings: warm),
-        .testTarget(name: "SIPTests", dependencies: ["SIP", "Wire", nioCore], swiftSettings: warm),
-        .testTarget(name: "GB28181Tests", dependencies: ["GB28181", "SIP", "Wire", nioCore], swiftSettings: warm),
-        .testTarget(name: "MediaTests", dependencies: ["Media", "Wire", nioCore], swiftSettings: warm),
-        .testTarget(name: "StreamingTests", dependencies: ["Streaming", "Media", "Wire", nioCore], swiftSettings: warm),
-        .testTarget(name: "HubTests", dependencies: ["Hub", "Media", "Streaming", nioCore, nioPosix], swiftSettings: warm),
+        .testTarget(name: "WireTests", dependencies: ["Wire", nioCore], swiftSettings: tests),
+        .testTarget(name: "SIPTests", dependencies: ["SIP", "Wire", nioCore], swiftSettings: tests),
+        .testTarget(name: "GB28181Tests", dependencies: ["GB28181", "SIP", "Wire", nioCore], swiftSettings: tests),
+        .testTarget(name: "MediaTests", dependencies: ["Media", "Wire", nioCore], swiftSettings: tests),
+        .testTarget(
+            name: "StreamingTests",
+            dependencies: ["Streaming", "Media", "Wire", nioCore],
+            swiftSettings: tests
+        ),
+        .testTarget(
+            name: "HubTests",
+            dependencies: ["Hub", "Media", "Streaming", "CSockets", nioCore, nioEmbedded, nioPosix],
+            swiftSettings: tests
+        ),
         .testTarget(
             name: "TransportTests",
-            dependencies: ["Transport", "Hub", "SIP", "Media", "Streaming", nioCore, nioPosix, nioHTTP1],
-            swiftSettings: warm
+            dependencies: [
+                "Transport", "Hub", "SIP", "Media", "Streaming", "CSockets", nioCore, nioPosix, nioEmbedded, nioHTTP1,
+            ],
+            swiftSettings: tests
         ),
         .testTarget(
             name: "GatewayTests",
-            dependencies: ["Gateway", "GatewayAPI", "GB28181", "SIP", "Hub", logging, nioCore, nioPosix],
-            swiftSettings: warm
+            dependencies: [
+                "Gateway", "GatewayAPI", "CameraSimulator", "GB28181", "SIP", "Hub", logging, nioCore, nioPosix,
+            ],
+            swiftSettings: tests
         ),
         .testTarget(
             name: "CameraSimulatorTests",
-            dependencies: ["CameraSimulator", "GB28181", "SIP", "Media", nioCore],
-            swiftSettings: warm
+            dependencies: ["CameraSimulator", "GB28181", "SIP", "Media", "Wire", nioCore, nioPosix],
+            swiftSettings: tests
         ),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["Gateway", "GatewayAPI", "CameraSimulator", "Media", nioCore, nioPosix, nioHTTP1, logging],
-            swiftSettings: warm
+            dependencies: [
+                "gbgate", "Gateway", "GatewayAPI", "CameraSimulator", "Media", "SIP", nioCore, nioPosix, logging,
+            ],
+            swiftSettings: tests
         ),
-        .testTarget(name: "ProjectTests", dependencies: ["Gateway", "gbgate"], swiftSettings: warm),
+        .testTarget(name: "gbgateTests", dependencies: ["gbgate", "Media", nioCore], swiftSettings: tests),
+        .testTarget(name: "ProjectTests", dependencies: ["Gateway", "gbgate"], swiftSettings: tests),
     ]
 )

@@ -1,9 +1,14 @@
 #define _GNU_SOURCE
 #include "CSockets.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 long cs_send(int fd, const void *bytes, size_t count) {
@@ -21,6 +26,17 @@ long cs_sendv(int fd, const struct iovec *pieces, int count) {
     if (n >= 0) return n;
     if (errno != EINTR) return -errno;
   }
+}
+
+void cs_prepare_viewer(int fd, int unsent) {
+  int one = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  if (unsent > 0) setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
+}
+
+long cs_unsent(int fd) {
+  int bytes = 0;
+  return ioctl(fd, SIOCOUTQ, &bytes) ? -errno : bytes;
 }
 
 struct cs_batch {
@@ -116,4 +132,19 @@ int cs_receive_buffer(int fd) {
   int size = 0;
   socklen_t length = sizeof size;
   return getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, &length) ? -errno : size;
+}
+
+int cs_local_address(int fd, char *host, socklen_t capacity) {
+  struct sockaddr_storage storage;
+  socklen_t length = sizeof storage;
+  if (getsockname(fd, (struct sockaddr *)&storage, &length)) return -errno;
+  if (storage.ss_family == AF_INET) {
+    struct sockaddr_in *in = (struct sockaddr_in *)&storage;
+    return inet_ntop(AF_INET, &in->sin_addr, host, capacity) ? ntohs(in->sin_port) : -errno;
+  }
+  if (storage.ss_family == AF_INET6) {
+    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&storage;
+    return inet_ntop(AF_INET6, &in6->sin6_addr, host, capacity) ? ntohs(in6->sin6_port) : -errno;
+  }
+  return -EAFNOSUPPORT;
 }

@@ -2,6 +2,8 @@
 #ifndef GBGATE_CSOCKETS_H
 #define GBGATE_CSOCKETS_H
 
+#include "media_sockets.h"
+
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -12,6 +14,12 @@ long cs_send(int fd, const void *bytes, size_t count);
 
 /// The same for several pieces in one call (at most 64 are used).
 long cs_sendv(int fd, const struct iovec *pieces, int count);
+
+/// Makes a TCP socket fit for live media: no Nagle, and no more than `unsent` bytes waiting in the kernel.
+void cs_prepare_viewer(int fd, int unsent);
+
+/// Bytes that a TCP socket holds unsent or unacknowledged, or -errno.
+long cs_unsent(int fd);
 
 /// A batch of datagram slots for recvmmsg, filled again and again.
 typedef struct cs_batch cs_batch;
@@ -32,5 +40,9 @@ int cs_udp_bind(const struct sockaddr *address, socklen_t length, int receive_bu
 
 /// The receive buffer that the kernel really gave, in bytes, or -errno.
 int cs_receive_buffer(int fd);
+
+/// Writes the numeric address that a socket is bound to into `host` (INET6_ADDRSTRLEN is enough) and returns its port,
+/// or -errno. Swift cannot name sockaddr reliably: which module owns the type depends on who included it first.
+int cs_local_address(int fd, char *host, socklen_t capacity);
 
 #endif

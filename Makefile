@@ -1,0 +1,25 @@
+# The two commands of the README are `make demo` and `make test`; each installs what it needs first.
+RELEASE = -c release -Xswiftc -enforce-exclusivity=unchecked --static-swift-stdlib --product gbgate
+BINARY = $$(swift build $(RELEASE) --show-bin-path)/gbgate
+
+.PHONY: demo test build lint fuzz
+
+demo: build
+	@exec "$(BINARY)" demo
+
+build:
+	@scripts/setup.sh build
+	@swift build $(RELEASE)
+
+test:
+	@scripts/setup.sh test
+	@swift build --build-tests --explicit-target-dependency-import-check error
+	@swift test --skip-build
+
+lint:
+	@swift format lint --strict --recursive Sources Tests Package.swift
+
+# Each parser's fuzzer for SECONDS (20): make fuzz SECONDS=600
+SECONDS ?= 20
+fuzz:
+	@scripts/fuzz.sh $(SECONDS)
