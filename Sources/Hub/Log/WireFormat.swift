@@ -1,0 +1,65 @@
+package import Media
+import NIOCore
+import Streaming
+
+/// How a stream's messages are laid out for a kind of viewer: each has a byte log of its own.
+package struct WireFormat: Hashable, Sendable {
+    package enum Framing: Hashable, Sendable {
+        /// FLV tags. This log is always written: it is the GOP cache, and the others are seeded from it.
+        case flv
+        /// Each FLV tag in a binary WebSocket frame of its own.
+        case webSocketFLV
+        /// RTMP chunks with absolute timestamps and the fixed chunk size that every session announces.
+        case rtmp
+    }
+
+    package var framing: Framing
+    /// How H.265 is written; without meaning for other codecs, which share one log.
+    package var hevc: FLVHEVCFormat
+
+    package init(_ framing: Framing, hevc: FLVHEVCFormat = .legacy) {
+        self.framing = framing
+        self.hevc = hevc
+    }
+
+    package static let flv = WireFormat(.flv)
+}
+
+/// Lays messages out in one format. A format that is no framing of FLV messages (TS, fMP4) becomes a case of `Framing`
+/// whose framer keeps the muxer's state and reads the codec data in the messages.
+struct MessageFramer {
+    let format: WireFormat
+
+    init(_ format: WireFormat) {
+        self.format = format
+    }
+
+    /// What a connection needs once, before anything else.
+    func fileHeader(hasVideo: Bool, hasAudio: Bool) -> ByteBuffer {
+        var bytes = ByteBuffer()
+        switch format.framing {
+        case .flv:
+            FLVTagWriter.writeFileHeader(hasVideo: hasVideo, hasAudio: hasAudio, into: &bytes)
+        case .webSocketFLV:
+            WebSocketFrame.writeHeader(opcode: .binary, length: FLVTagWriter.fileHeaderLength, into: &bytes)
+            FLVTagWriter.writeFileHeader(hasVideo: hasVideo, hasAudio: hasAudio, into: &bytes)
+        case .rtmp:
+            break
+        }
+        return bytes
+    }
+
+    /// Appends one message in the legacy form, which is converted where the format wants it.
+    func write(_ message: FLVMessage, into bytes: inout ByteBuffer) {
+        let message = format.hevc == .legacy ? message : message.converted(to: .enhanced)
+        switch format.framing {
+        case .flv:
+            FLVTagWriter.write(message, into: &bytes)
+        case .webSocketFLV:
+            WebSocketFrame.writeHeader(opcode: .binary, length: message.length + FLVTagWriter.overhead, into: &bytes)
+            FLVTagWriter.write(message, into: &bytes)
+        case .rtmp:
+            RTMPChunkWriter.write(message, into: &bytes)
+        }
+    }
+}

@@ -1,0 +1,67 @@
+import CSockets
+import NIOCore
+
+extension LoopDispatcher {
+    /// Bitrates are taken over so many seconds.
+    private static let bitrateSeconds = 5
+
+    /// Looks after sessions once a second for as long as there are any.
+    func startWatch() {
+        guard watch == nil else { return }
+        watch = loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
+            self.look()
+        }
+    }
+
+    private func look() {
+        seconds &+= 1
+        registry.load.report(sends: unmergedSends, ofLoop: index)
+        unmergedSends = 0
+        let measures = seconds % Self.bitrateSeconds == 0
+        if measures {
+            for publisher in publishers { publisher.meter.measure(seconds: Self.bitrateSeconds) }
+        }
+        // Closing changes the lists.
+        for readers in readers.values.flatMap({ $0 }) {
+            for viewer in readers.viewers {
+                if measures { viewer.meter.measure(seconds: Self.bitrateSeconds) }
+                check(viewer)
+            }
+            if let view = readers.view, view.isEnded { release(view, of: readers) }
+        }
+        if readers.isEmpty && publishers.isEmpty {
+            watch?.cancel()
+            watch = nil
+        }
+    }
+
+    private func check(_ viewer: Viewer) {
+        let now = loop.now
+        // What the kernel holds unsent or unacknowledged goes down while the peer takes bytes, even if it has no room yet.
+        var delivered = viewer.meter.wroteBytes
+        if viewer.isBlocked, let descriptor = viewer.descriptor, viewer.channel.isActive {
+            delivered &-= max(0, Int(cs_unsent(descriptor)))
+        }
+        if delivered != viewer.delivered {
+            viewer.delivered = delivered
+            viewer.progressed = now
+        }
+        let quiet = now - viewer.progressed
+        if viewer.isBlocked {
+            guard quiet >= registry.configuration.stallTimeout else { return }
+            statistics.stalledViewers &+= 1
+            close(viewer, because: .stalled)
+        } else if quiet >= registry.configuration.waitTimeout {
+            statistics.abandonedViewers &+= 1
+            close(viewer, because: .abandoned)
+        }
+    }
+
+    /// Lets the log of a publisher that has left go, once all viewers have read it.
+    private func release(_ view: LogView, of readers: LoopReaders) {
+        let end = view.end
+        guard readers.viewers.allSatisfy({ $0.cursor.position.map { $0 == end } ?? true }) else { return }
+        for viewer in readers.viewers { viewer.cursor.leave(view) }
+        readers.view = nil
+    }
+}

@@ -1,0 +1,123 @@
+import CSockets
+import NIOCore
+
+/// What one loop of the Hub does: sends to its own viewers, and hands what its own publishers wrote to the loops that have
+/// viewers of it.
+///
+/// Unchecked Sendable: every member but `loop`, `index`, `registry` and `deliver` is used on `loop` only.
+final class LoopDispatcher: @unchecked Sendable {
+    /// News from a publisher's loop.
+    enum Message: Sendable {
+        case update(stream: String, format: WireFormat, LogUpdate)
+        case ended(stream: String, format: WireFormat, log: Int)
+    }
+
+    let loop: any EventLoop
+    let index: Int
+    let registry: StreamRegistry
+
+    var readers: [String: [LoopReaders]] = [:]
+    var publishers: [StreamPublisher] = []
+    var statistics = HubStatistics()
+    /// Sends since the last second as they would be without merging.
+    var unmergedSends = 0
+
+    // Sending, see LoopDispatcher+Sending.swift.
+    var round: [LoopReaders] = []
+    var isSending = false
+    let vectors = UnsafeMutableBufferPointer<iovec>.allocate(capacity: 64)
+
+    // Publishing, see LoopDispatcher+Publishing.swift.
+    var unflushed: [StreamPublisher] = []
+    var flushTimer: Scheduled<Void>?
+    var flushTime: NIODeadline?
+    /// Where publishers lay out messages: one for all, as each would keep the size of its greatest key frame.
+    var scratch = ByteBuffer()
+
+    // Once a second, see LoopDispatcher+Watch.swift.
+    var watch: RepeatedTask?
+    var seconds = 0
+
+    init(loop: any EventLoop, index: Int, registry: StreamRegistry) {
+        self.loop = loop
+        self.index = index
+        self.registry = registry
+    }
+
+    deinit {
+        vectors.deallocate()
+    }
+
+    /// Delivers to this loop, from any loop: at once when it is this one.
+    func deliver(_ messages: [Message]) {
+        if loop.inEventLoop {
+            receive(messages)
+        } else {
+            loop.execute { self.receive(messages) }
+        }
+    }
+
+    private func receive(_ messages: [Message]) {
+        for message in messages {
+            switch message {
+            case .update(let stream, let format, let update):
+                guard let readers = find(stream, format) else { continue }
+                apply(update, to: readers)
+                enqueue(readers)
+            case .ended(let stream, let format, let log):
+                guard let view = find(stream, format)?.view, view.log == log else { continue }
+                view.isEnded = true
+            }
+        }
+        send()
+    }
+
+    func find(_ stream: String, _ format: WireFormat) -> LoopReaders? {
+        readers[stream]?.first { $0.format == format }
+    }
+
+    private func apply(_ update: LogUpdate, to readers: LoopReaders) {
+        unmergedSends &+= update.messages &* readers.viewers.count
+        guard let view = readers.view, view.log == update.log else {
+            // Changes of a log that this loop does not know are of one it has just let go.
+            guard update.isSnapshot else { return }
+            if let view = readers.view {
+                for viewer in readers.viewers { viewer.cursor.leave(view) }
+            }
+            readers.view = LogView(update)
+            return
+        }
+        if update.first > view.first { moveLaggards(of: readers, in: view, before: update) }
+        view.apply(update)
+    }
+
+    /// Takes viewers out of slabs that are about to go. They start again at the newest key frame.
+    private func moveLaggards(of readers: LoopReaders, in view: LogView, before update: LogUpdate) {
+        for viewer in readers.viewers {
+            guard let position = viewer.cursor.position, position.slab < update.first, position != view.end else {
+                continue
+            }
+            guard let slab = view.slab(position.slab), let left = viewer.cursor.leave(view) else { continue }
+            viewer.left = Viewer.Left(
+                log: view.log,
+                bytes: view.bytes(before: left) ?? slab.slab.position,
+                timestamp: slab.slab.timestamp
+            )
+            viewer.skips &+= 1
+            statistics.skips &+= 1
+        }
+    }
+
+    /// Starts a viewer, for the first time or after it was moved out of the log.
+    func start(_ viewer: Viewer, in view: LogView) {
+        guard viewer.cursor.position == nil, viewer.cursor.start(in: view), let left = viewer.left else { return }
+        viewer.left = nil
+        guard left.log == view.log, let key = view.key, let start = view.bytes(before: key.position) else { return }
+        let bytes = max(0, start &- left.bytes)
+        let milliseconds = max(0, Int(Int32(truncatingIfNeeded: key.timestamp &- left.timestamp)))
+        viewer.skippedBytes &+= bytes
+        viewer.skippedMilliseconds &+= milliseconds
+        statistics.skippedBytes &+= bytes
+        statistics.skippedMilliseconds &+= milliseconds
+    }
+}

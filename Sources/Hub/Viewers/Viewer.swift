@@ -1,0 +1,112 @@
+import CSockets
+package import NIOCore
+
+/// A connection that watches a stream. It belongs to the event loop of its channel: all members are to be used there.
+///
+/// Its media bytes bypass the channel's pipeline. Whatever else the connection sends must go through `send(control:)`,
+/// which puts it between two messages.
+package final class Viewer {
+    package enum CloseReason: Hashable, Sendable {
+        /// The peer or the owner closed the channel.
+        case channelClosed
+        case kicked
+        /// The peer took no bytes for `stallTimeout`.
+        case stalled
+        /// No publisher came for `waitTimeout`.
+        case abandoned
+        case sendFailed
+    }
+
+    struct Left {
+        var log: Int
+        var bytes: Int
+        var timestamp: UInt32
+    }
+
+    /// Control bytes that may wait behind a blocked socket.
+    static let controlLimit = 16 * 1024
+
+    package let session: SessionInfo
+    package let stream: String
+    package let format: WireFormat
+    package let channel: any Channel
+
+    let dispatcher: LoopDispatcher
+    let readers: LoopReaders
+    /// nil: bytes go through the channel's pipeline (TLS).
+    let descriptor: CInt?
+    var cursor = ViewerCursor()
+    var meter = ByteMeter()
+    /// A write of NIO's is under way: nothing may be sent past it.
+    var isBlocked = true
+    var isParking = false
+    var isClosed = false
+    var closeReason = CloseReason.channelClosed
+    /// When the peer last took something, or the viewer began to wait.
+    var progressed: NIODeadline
+    /// `progressed` is judged by this: bytes sent, less those that the kernel still holds.
+    var delivered = -1
+    /// Where it was when it lagged out of the log; nil once it has started again.
+    var left: Left?
+    var skips = 0
+    var skippedBytes = 0
+    var skippedMilliseconds = 0
+
+    init(
+        session: SessionInfo,
+        stream: String,
+        readers: LoopReaders,
+        channel: any Channel,
+        descriptor: CInt?,
+        dispatcher: LoopDispatcher
+    ) {
+        self.session = session
+        self.stream = stream
+        self.format = readers.format
+        self.readers = readers
+        self.channel = channel
+        self.descriptor = descriptor
+        self.dispatcher = dispatcher
+        progressed = dispatcher.loop.now
+    }
+
+    /// Bytes that this session has received, for the statistics.
+    package func count(readBytes: Int) {
+        meter.readBytes &+= readBytes
+    }
+
+    /// Sends bytes of the session's own between two messages. Dropped and counted when too many wait already.
+    package func send(control bytes: ByteBuffer) {
+        dispatcher.send(control: bytes, to: self)
+    }
+
+    /// Closes the channel and leaves the stream.
+    package func close() {
+        dispatcher.close(self, because: .channelClosed)
+    }
+}
+
+/// The viewers of one stream in one format on one loop, with the log as this loop knows it.
+final class LoopReaders {
+    let stream: String
+    let format: WireFormat
+    /// nil before the publisher's loop has answered.
+    var view: LogView?
+    var viewers: [Viewer] = []
+    /// Where the round of sending stands.
+    var next = 0
+    var isQueued = false
+
+    init(stream: String, format: WireFormat) {
+        self.stream = stream
+        self.format = format
+    }
+
+    func remove(_ viewer: Viewer) {
+        guard let index = viewers.firstIndex(where: { $0 === viewer }) else { return }
+        viewers.swapAt(index, viewers.count - 1)
+        viewers.removeLast()
+        // The one that was moved here must not be left out of the round.
+        next = min(next, index)
+    }
+}

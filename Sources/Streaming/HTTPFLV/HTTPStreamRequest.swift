@@ -1,0 +1,80 @@
+/// What a media HTTP request asks for: `/app/stream.flv?query`, plain or over WebSocket. The application may have several path
+/// items, or none.
+package struct HTTPStreamRequest: Hashable, Sendable {
+    /// The stream without the extension.
+    package var address: StreamAddress
+    /// Lower case, without the dot: `flv`, later `ts`, `m3u8`, `mp4`.
+    package var fileExtension: String
+
+    package enum Fault: Error, Hashable, Sendable {
+        /// The last path item has no extension, or nothing before it.
+        case noExtension
+        /// A `%` that two hexadecimal digits do not follow, or bytes that are no UTF-8.
+        case badEncoding
+        case name(StreamAddress.Fault)
+
+        package var explanation: String {
+            switch self {
+            case .noExtension: "the path must end in a stream name with an extension, as in /live/camera1.flv"
+            case .badEncoding: "the path is not percent-encoded UTF-8"
+            case .name(let fault): fault.explanation
+            }
+        }
+    }
+
+    /// - Parameter target: the request target as it stands in the request line; an absolute URL is taken too (RFC 9112 3.2.2).
+    package init(target: String) throws(Fault) {
+        var rest = Substring(target)
+        if let scheme = rest.firstRange(of: "://"), !rest[..<scheme.lowerBound].contains("/") {
+            rest = rest[scheme.upperBound...]
+            rest = rest[(rest.firstIndex(of: "/") ?? rest.endIndex)...]
+        }
+        // A fragment should not arrive here; some players send it all the same.
+        rest = rest.prefix { $0 != "#" }
+        let parts = rest.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        var items: [String] = []
+        for item in (parts.first ?? "").split(separator: "/") {
+            // Decoded item by item: an encoded slash stays within its name, where it is refused.
+            guard let decoded = Self.decoded(item) else { throw .badEncoding }
+            guard !decoded.contains("/"), !decoded.contains("?") else { throw .name(.forbidden) }
+            items.append(decoded)
+        }
+        guard let last = items.popLast(), let dot = last.lastIndex(of: "."), dot != last.startIndex else {
+            throw .noExtension
+        }
+        fileExtension = last[last.index(after: dot)...].lowercased()
+        guard !fileExtension.isEmpty else { throw .noExtension }
+        items.append(String(last[..<dot]))
+        do throws(StreamAddress.Fault) {
+            address = try StreamAddress(path: items.joined(separator: "/"))
+        } catch {
+            throw .name(error)
+        }
+        address.query = parts.count > 1 ? String(parts[1]) : ""
+    }
+
+    private static func decoded(_ item: Substring) -> String? {
+        var bytes: [UInt8] = []
+        var rest = Array(item.utf8)[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                bytes.append(byte)
+                continue
+            }
+            guard let high = rest.popFirst().flatMap(hexadecimal), let low = rest.popFirst().flatMap(hexadecimal) else {
+                return nil
+            }
+            bytes.append(high << 4 | low)
+        }
+        return String(validating: bytes, as: UTF8.self)
+    }
+
+    private static func hexadecimal(_ digit: UInt8) -> UInt8? {
+        switch digit {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): digit &- UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): digit &- UInt8(ascii: "a") &+ 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): digit &- UInt8(ascii: "A") &+ 10
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,72 @@
+package import Media
+
+/// Which stream a URL names, in any protocol: everything before the last path item is the application, the last one is the
+/// stream, so that one path means one stream whatever the protocol.
+package struct StreamAddress: Hashable, Sendable {
+    /// Shown and sent to hooks; not part of the stream's identity.
+    package var app: String
+    package var stream: String
+    /// What follows the first `?`, without it; empty when there is none.
+    package var query: String
+
+    /// Why a name cannot be a stream's.
+    package enum Fault: Error, Hashable, Sendable {
+        case empty
+        case tooLong
+        /// A control character, a backslash, or `..`: names become file names and log lines.
+        case forbidden
+
+        package var explanation: String {
+            switch self {
+            case .empty: "the URL names no stream: it must be /app/stream"
+            case .tooLong: "the stream name is longer than \(StreamAddress.maximumLength) bytes"
+            case .forbidden: "the stream name holds a control character, a backslash or \"..\""
+            }
+        }
+    }
+
+    package static let maximumLength = 200
+
+    /// - Parameter path: such as `live/camera1?token=x`, percent-decoded already; slashes at the ends do not matter.
+    package init(path: String) throws(Fault) {
+        let parts = path.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        let query = parts.count > 1 ? String(parts[1]) : ""
+        var items = (parts.first ?? "").split(separator: "/")
+        guard let stream = items.popLast() else { throw .empty }
+        self.app = items.joined(separator: "/")
+        self.stream = String(stream)
+        self.query = query
+        for name in [self.app, self.stream] {
+            guard name.utf8.count <= Self.maximumLength else { throw .tooLong }
+            guard !name.contains(".."), name != ".", name.unicodeScalars.allSatisfy(Self.isAllowed) else {
+                throw .forbidden
+            }
+        }
+    }
+
+    package init(app: String, stream: String, query: String = "") {
+        self.app = app
+        self.stream = stream
+        self.query = query
+    }
+
+    /// The form of H.265 that the query asks for with `hevc=enhanced` or `hevc=legacy`, for players that cannot say it otherwise:
+    /// FFmpeg knows the enhanced one alone and does not tell.
+    package var hevcFormat: FLVHEVCFormat? {
+        for item in query.split(separator: "&") {
+            switch item {
+            case "hevc=enhanced": return .enhanced
+            case "hevc=legacy": return .legacy
+            default: continue
+            }
+        }
+        return nil
+    }
+
+    private static func isAllowed(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .control, .lineSeparator, .paragraphSeparator, .surrogate: false
+        default: scalar != "\\" && scalar != "\u{FFFD}"
+        }
+    }
+}

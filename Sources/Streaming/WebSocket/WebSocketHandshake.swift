@@ -1,0 +1,23 @@
+import Wire
+
+/// The server's half of the opening handshake (RFC 6455 section 4.2).
+package enum WebSocketHandshake {
+    /// The value of Sec-WebSocket-Accept for a client's Sec-WebSocket-Key.
+    package static func accept(key: String) -> String {
+        Base64.encode(SHA1.hash(Array((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").utf8)))
+    }
+
+    /// Whether a request's headers ask for an upgrade to WebSocket: tokens are compared without regard to case, and
+    /// `Connection` may list several.
+    package static func isUpgrade(connection: [String], upgrade: [String]) -> Bool {
+        holds("upgrade", connection) && holds("websocket", upgrade)
+    }
+
+    private static func holds(_ token: String, _ values: [String]) -> Bool {
+        values.contains { value in
+            value.split(separator: ",").contains { item in
+                item.split(separator: " ").joined().lowercased() == token
+            }
+        }
+    }
+}
