@@ -1,0 +1,40 @@
+package import Media
+package import Streaming
+
+/// How the RTMP port behaves.
+package struct RTMPServerOptions: Sendable {
+    package var session = RTMPServerConfiguration()
+    /// Asked before a stream is published or played, on the event loop of the connection: be quick.
+    package var authorize: @Sendable (RTMPAccess) -> RTMPAccessDecision = { _ in .allow }
+    /// Told when a connection is over, for the log; on its event loop.
+    package var onClose: @Sendable (RTMPConnectionReport) -> Void = { _ in }
+
+    package init() {}
+}
+
+/// What a client wants, for the authorisation.
+package struct RTMPAccess: Hashable, Sendable {
+    package var role: RTMPServerSession.Role
+    package var request: RTMPRequest
+    /// `host:port` of the client.
+    package var remoteAddress: String
+}
+
+package enum RTMPAccessDecision: Hashable, Sendable {
+    case allow
+    /// The client is told the reason.
+    case deny(RTMPRefusal, reason: String)
+}
+
+/// What there is to say of a connection that is over.
+package struct RTMPConnectionReport: Hashable, Sendable {
+    package var remoteAddress: String
+    /// The role and stream that were accepted last.
+    package var role: RTMPServerSession.Role?
+    package var stream: String?
+    /// Nil when the client left of itself.
+    package var fault: RTMPFault?
+    package var session: RTMPServerSession.Statistics
+    /// Of a publisher: what was dropped of its media.
+    package var media: FLVUnpackager.Statistics
+}
