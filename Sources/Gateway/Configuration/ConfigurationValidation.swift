@@ -1,0 +1,108 @@
+/// Checks values that have the right type but make no sense.
+struct ConfigurationValidation {
+    private(set) var problems: [ConfigurationProblem] = []
+
+    init(_ configuration: GatewayConfiguration) {
+        streaming(configuration)
+        gb28181(configuration.gb28181)
+        services(configuration)
+    }
+
+    private mutating func streaming(_ all: GatewayConfiguration) {
+        listener("rtmp.addr", all.rtmp.addr, on: all.rtmp.enable)
+        let flvListener =
+            all.httpflv.httpListenAddr.isEmpty ? all.defaultHttp.httpListenAddr : all.httpflv.httpListenAddr
+        listener("default_http.http_listen_addr", flvListener, on: all.httpflv.enable)
+        range("rtmp.gop_num", all.rtmp.gopNum, 0...100)
+        range("rtmp.single_gop_max_frame_num", all.rtmp.singleGopMaxFrameNum, 0...1_000_000)
+        range("rtmp.merge_write_size", all.rtmp.mergeWriteSize, 0...(16 << 20))
+        range("httpflv.gop_num", all.httpflv.gopNum, 0...100)
+        range("httpflv.single_gop_max_frame_num", all.httpflv.singleGopMaxFrameNum, 0...1_000_000)
+        range("httpts.gop_num", all.httpts.gopNum, 0...100)
+        range("httpts.single_gop_max_frame_num", all.httpts.singleGopMaxFrameNum, 0...1_000_000)
+        range("in_session.add_dummy_audio_wait_audio_ms", all.inSession.addDummyAudioWaitAudioMs, 0...60_000)
+        range("hls.fragment_duration_ms", all.hls.fragmentDurationMs, 0...600_000)
+        range("hls.fragment_num", all.hls.fragmentNum, 0...10_000)
+        range("hls.delete_threshold", all.hls.deleteThreshold, 0...10_000)
+        range("hls.cleanup_mode", all.hls.cleanupMode, 0...2)
+        range("hls.sub_session_timeout_ms", all.hls.subSessionTimeoutMs, 0...86_400_000)
+        range("rtsp.auth_method", all.rtsp.authMethod, 0...1)
+        range("merge_window_ms", all.mergeWindowMs, 0...1_000)
+    }
+
+    private mutating func gb28181(_ gb: GB28181Section) {
+        guard gb.enable else { return }
+        let isID = gb.localSipId.utf8.count == 20 && gb.localSipId.utf8.allSatisfy { (0x30...0x39).contains($0) }
+        require(isID, "gb28181.local_sip_id", "\"\(gb.localSipId)\"", "20 digits")
+        range("gb28181.local_sip_port", gb.localSipPort, 0...65_535)
+        address("gb28181.local_sip_ip", gb.localSipIp)
+        address("gb28181.media_ip", gb.mediaIp)
+        range("gb28181.expires", gb.expires, 60...604_800)
+        range("gb28181.catalog_query_interval", gb.catalogQueryInterval, 0...604_800)
+        range("gb28181.keepalive_timeout_sec", gb.keepaliveTimeoutSec, 10...86_400)
+        range("gb28181.media_timeout_ms", gb.mediaTimeoutMs, 1_000...3_600_000)
+        range("gb28181.invite_timeout_ms", gb.inviteTimeoutMs, 1_000...120_000)
+        range("gb28181.sip_rtp_port_min", gb.sipRtpPortMin, 1_024...65_534)
+        range("gb28181.sip_rtp_port_max", gb.sipRtpPortMax, 1_025...65_535)
+        range("gb28181.rtp_single_port", gb.rtpSinglePort, 0...65_535)
+        require(
+            gb.sipRtpPortMin < gb.sipRtpPortMax,
+            "gb28181.sip_rtp_port_max",
+            "\(gb.sipRtpPortMax)",
+            "more than gb28181.sip_rtp_port_min, which is \(gb.sipRtpPortMin)"
+        )
+        if gb.password.isEmpty {
+            problems.append(.notice("gb28181.password", "empty: every camera may register"))
+        }
+    }
+
+    private mutating func services(_ all: GatewayConfiguration) {
+        listener("http_api.addr", all.httpApi.addr, on: all.httpApi.enable)
+        if all.httpApi.enable {
+            do {
+                let permitted = try all.httpApi.permittedAddress()
+                if permitted != all.httpApi.addr {
+                    problems.append(
+                        .notice("http_api.addr", "listens on \(permitted) because http_api.token is empty")
+                    )
+                }
+            } catch let error as ConfigurationError {
+                problems += error.problems
+            } catch {
+                problems.append(.error("http_api.addr", "\(error)"))
+            }
+        }
+        range("http_notify.update_interval_sec", all.httpNotify.updateIntervalSec, 0...86_400)
+        range("log.level", all.log.level, 0...7)
+        range("log.max_rotate_days", all.log.maxRotateDays, 0...36_500)
+        range("log.assert_behavior", all.log.assertBehavior, 1...3)
+        range("debug.log_group_interval_sec", all.debug.logGroupIntervalSec, 0...86_400)
+        range("limits.max_devices", all.limits.maxDevices, 1...1_000_000)
+        range("limits.max_channels", all.limits.maxChannels, 1...10_000_000)
+        range("limits.max_streams", all.limits.maxStreams, 1...1_000_000)
+        range("limits.max_viewers", all.limits.maxViewers, 1...10_000_000)
+        range("limits.max_connections_per_ip", all.limits.maxConnectionsPerIp, 0...10_000_000)
+        range("limits.gop_cache_max_kb", all.limits.gopCacheMaxKb, 1...1_048_576)
+        range("limits.idle_gop_cache_kb", all.limits.idleGopCacheKb, 0...1_048_576)
+        if all.store.enable {
+            require(!all.store.path.isEmpty, "store.path", "\"\"", "a file name, or store.enable false")
+        }
+    }
+
+    private mutating func require(_ holds: Bool, _ path: String, _ value: String, _ allowed: String) {
+        if !holds { problems.append(.error(path, "\(value) is not allowed; allowed: \(allowed)")) }
+    }
+
+    private mutating func range(_ path: String, _ value: Int, _ allowed: ClosedRange<Int>) {
+        require(allowed.contains(value), path, "\(value)", "\(allowed.lowerBound) to \(allowed.upperBound)")
+    }
+
+    private mutating func listener(_ path: String, _ address: ListenAddress, on: Bool) {
+        if on { require(!address.isEmpty, path, "\"\"", ListenAddress.allowed) }
+    }
+
+    private mutating func address(_ path: String, _ text: String) {
+        let isAddress = text.isEmpty || IPText.isIPv4(text) || IPText.isIPv6(text)
+        require(isAddress, path, "\"\(text)\"", "an IP address, or empty")
+    }
+}

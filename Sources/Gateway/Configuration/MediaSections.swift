@@ -1,0 +1,129 @@
+package struct RTMPSection: Codable, Hashable, Sendable {
+    package var enable = true
+    package var addr: ListenAddress = ":1935"
+    package var rtmpsEnable = false
+    package var rtmpsAddr: ListenAddress = ":4935"
+    package var rtmpsCertFile = "./conf/cert.pem"
+    package var rtmpsKeyFile = "./conf/key.pem"
+    /// GOPs that a new viewer gets; 0 = headers only, then it waits for the next key frame.
+    package var gopNum = 1
+    /// Messages kept of one GOP; 0 = no limit.
+    package var singleGopMaxFrameNum = 0
+    /// Bytes that one viewer's writes are gathered to; 0 = by `merge_window_ms` only.
+    package var mergeWriteSize = 0
+
+    package init() {}
+}
+
+package struct InSessionSection: Codable, Hashable, Sendable {
+    package var addDummyAudioEnable = false
+    package var addDummyAudioWaitAudioMs = 150
+
+    package init() {}
+}
+
+/// The listener that FLV, TS and HLS share.
+package struct HTTPListenSection: Codable, Hashable, Sendable {
+    package var httpListenAddr: ListenAddress = ":8080"
+    package var httpsListenAddr: ListenAddress = ":4433"
+    package var httpsCertFile = "./conf/cert.pem"
+    package var httpsKeyFile = "./conf/key.pem"
+
+    package init() {}
+}
+
+package struct HTTPFLVSection: Codable, Hashable, Sendable {
+    package var enable = true
+    package var enableHttps = false
+    /// Prefix of the path; "/" serves every path.
+    package var urlPattern = "/"
+    package var gopNum = 1
+    package var singleGopMaxFrameNum = 0
+    /// Empty = the listener of `default_http`. So are the next three.
+    package var httpListenAddr: ListenAddress = ""
+    package var httpsListenAddr: ListenAddress = ""
+    package var httpsCertFile = ""
+    package var httpsKeyFile = ""
+
+    package init() {}
+}
+
+package struct HTTPTSSection: Codable, Hashable, Sendable {
+    package var enable = false
+    package var enableHttps = false
+    package var urlPattern = "/"
+    package var gopNum = 1
+    package var singleGopMaxFrameNum = 0
+    package var httpListenAddr: ListenAddress = ""
+    package var httpsListenAddr: ListenAddress = ""
+    package var httpsCertFile = ""
+    package var httpsKeyFile = ""
+
+    package init() {}
+}
+
+package struct HLSSection: Codable, Hashable, Sendable {
+    package var enable = false
+    package var enableHttps = false
+    package var urlPattern = "/hls/"
+    package var outPath = "./lal_record/hls/"
+    package var fragmentDurationMs = 3_000
+    package var fragmentNum = 6
+    package var deleteThreshold = 6
+    /// 0 never, 1 at the end of the stream, 2 as soon as possible.
+    package var cleanupMode = 1
+    package var useMemoryAsDiskFlag = false
+    package var subSessionTimeoutMs = 30_000
+    /// Not empty: HLS viewers are sessions.
+    package var subSessionHashKey = Secret("")
+    package var httpListenAddr: ListenAddress = ""
+    package var httpsListenAddr: ListenAddress = ""
+    package var httpsCertFile = ""
+    package var httpsKeyFile = ""
+
+    package init() {}
+}
+
+package struct RTSPSection: Codable, Hashable, Sendable {
+    package var enable = false
+    package var addr: ListenAddress = ":5544"
+    package var rtspsEnable = false
+    package var rtspsAddr: ListenAddress = ":5322"
+    package var rtspsCertFile = "./conf/cert.pem"
+    package var rtspsKeyFile = "./conf/key.pem"
+    package var outWaitKeyFrameFlag = true
+    package var wsRtspEnable = false
+    package var wsRtspAddr: ListenAddress = ":5566"
+    package var authEnable = false
+    /// 0 Basic, 1 Digest.
+    package var authMethod = 1
+    package var username = ""
+    package var password = Secret("")
+
+    package init() {}
+}
+
+package struct RecordSection: Codable, Hashable, Sendable {
+    package var enableFlv = false
+    package var flvOutPath = "./lal_record/flv/"
+    package var enableMpegts = false
+    package var mpegtsOutPath = "./lal_record/mpegts/"
+
+    package init() {}
+}
+
+package struct RelayPushSection: Codable, Hashable, Sendable {
+    package var enable = false
+    /// `host:port` of each server that gets every stream.
+    package var addrList: [String] = []
+
+    package init() {}
+}
+
+package struct StaticRelayPullSection: Codable, Hashable, Sendable {
+    package var enable = false
+    /// `host:port` of the origin.
+    package var addr = ""
+
+    package init() {}
+}

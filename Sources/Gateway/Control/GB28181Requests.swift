@@ -1,0 +1,56 @@
+/// `ctrl/gb28181_invite`: ask a channel for its live picture.
+package struct GB28181InviteRequest: Hashable, Sendable {
+    /// How the media comes: `is_tcp_flag`.
+    package enum MediaTransport: Int, Hashable, Sendable {
+        case udp = 0
+        /// The camera connects to us.
+        case tcpPassive = 1
+        /// We connect to the camera.
+        case tcpActive = 2
+    }
+
+    /// 20 digits.
+    package var deviceID: String
+    /// 20 digits; a camera without channels is its own channel.
+    package var channelID: String
+    /// Never empty: `device_id_channel_id` when the caller gave none.
+    package var streamName: String
+    /// 0: the pool chooses. A port that is taken is an error.
+    package var port: Int
+    /// Nil: as the device is provisioned, else UDP.
+    package var transport: MediaTransport?
+
+    package init(
+        deviceID: String,
+        channelID: String,
+        streamName: String = "",
+        port: Int = 0,
+        transport: MediaTransport? = nil
+    ) {
+        self.deviceID = deviceID
+        self.channelID = channelID
+        self.streamName = streamName.isEmpty ? "\(deviceID)_\(channelID)" : streamName
+        self.port = port
+        self.transport = transport
+    }
+}
+
+/// The `data` of `ctrl/gb28181_invite`.
+package typealias GB28181InviteStarted = RTPPubStarted
+
+/// `ctrl/gb28181_bye`: take one invitation of a channel back.
+package struct GB28181ByeRequest: Hashable, Sendable {
+    package var deviceID: String
+    package var channelID: String
+    /// Nil: whatever stream the channel feeds.
+    package var streamName: String?
+
+    package init(deviceID: String, channelID: String, streamName: String? = nil) {
+        self.deviceID = deviceID
+        self.channelID = channelID
+        self.streamName = streamName
+    }
+}
+
+/// The `data` of `ctrl/gb28181_bye`.
+package typealias GB28181ByeDone = RTPPubStopped

@@ -1,0 +1,168 @@
+/// A registered device: the fork's fields first and in its order, ours after them.
+package struct GB28181DeviceStat: Codable, Hashable, Sendable {
+    package var deviceID: String
+    package var deviceName: String
+    /// `online` or `offline`.
+    package var status: String
+    /// ``WallTime/seconds``; empty when it never registered.
+    package var registerTime: String
+    /// ``WallTime/seconds``; empty before the first keepalive.
+    package var keepaliveTime: String
+    package var channels: [GB28181ChannelStat]
+    package var manufacturer: String
+    package var model: String
+    package var firmware: String
+    /// `udp` or `tcp`: how its SIP comes.
+    package var transport: String
+    /// `ip:port` of its SIP flow.
+    package var remoteAddr: String
+    package var userAgent: String
+    /// False while parts of the catalog are missing: then `channels` is what came so far.
+    package var catalogComplete: Bool
+
+    package init(
+        deviceID: String,
+        deviceName: String,
+        status: String,
+        registerTime: String = "",
+        keepaliveTime: String = "",
+        channels: [GB28181ChannelStat] = [],
+        manufacturer: String = "",
+        model: String = "",
+        firmware: String = "",
+        transport: String = "",
+        remoteAddr: String = "",
+        userAgent: String = "",
+        catalogComplete: Bool = true
+    ) {
+        self.deviceID = deviceID
+        self.deviceName = deviceName
+        self.status = status
+        self.registerTime = registerTime
+        self.keepaliveTime = keepaliveTime
+        self.channels = channels
+        self.manufacturer = manufacturer
+        self.model = model
+        self.firmware = firmware
+        self.transport = transport
+        self.remoteAddr = remoteAddr
+        self.userAgent = userAgent
+        self.catalogComplete = catalogComplete
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case deviceID = "device_id"
+        case deviceName = "device_name"
+        case status
+        case registerTime = "register_time"
+        case keepaliveTime = "keepalive_time"
+        case channels
+        case manufacturer
+        case model
+        case firmware
+        case transport
+        case remoteAddr = "remote_addr"
+        case userAgent = "user_agent"
+        case catalogComplete = "catalog_complete"
+    }
+}
+
+/// A channel of a device's catalog.
+package struct GB28181ChannelStat: Codable, Hashable, Sendable {
+    package var channelID: String
+    package var channelName: String
+    /// `idle` or `streaming`.
+    package var status: String
+    /// Empty while idle.
+    package var streamName: String
+    /// What the device's catalog says about the channel: ON is true.
+    package var online: Bool
+    package var manufacturer: String
+    package var parentID: String
+
+    package init(
+        channelID: String,
+        channelName: String,
+        status: String,
+        streamName: String = "",
+        online: Bool = true,
+        manufacturer: String = "",
+        parentID: String = ""
+    ) {
+        self.channelID = channelID
+        self.channelName = channelName
+        self.status = status
+        self.streamName = streamName
+        self.online = online
+        self.manufacturer = manufacturer
+        self.parentID = parentID
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case channelID = "channel_id"
+        case channelName = "channel_name"
+        case status
+        case streamName = "stream_name"
+        case online
+        case manufacturer
+        case parentID = "parent_id"
+    }
+}
+
+/// The `data` of `stat/gb28181_devices`; an empty list is `[]`, never null.
+package struct GB28181Devices: Codable, Hashable, Sendable {
+    package var devices: [GB28181DeviceStat]
+
+    package init(devices: [GB28181DeviceStat]) {
+        self.devices = devices
+    }
+}
+
+/// One SIP message as it went over the wire, kept for the debug endpoint.
+package struct SIPMessageRecord: Codable, Hashable, Sendable {
+    package enum Direction: String, Codable, Hashable, Sendable {
+        case received
+        case sent
+    }
+
+    /// ``WallTime/lal``.
+    package var time: String
+    package var direction: Direction
+    /// `udp` or `tcp`.
+    package var transport: String
+    package var remoteAddr: String
+    /// The message; bytes that are not UTF-8 are replaced, a digest response is left out.
+    package var text: String
+
+    package init(time: String, direction: Direction, transport: String, remoteAddr: String, text: String) {
+        self.time = time
+        self.direction = direction
+        self.transport = transport
+        self.remoteAddr = remoteAddr
+        self.text = text
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case time
+        case direction
+        case transport
+        case remoteAddr = "remote_addr"
+        case text
+    }
+}
+
+/// The `data` of `stat/gb28181_messages`.
+package struct GB28181Messages: Codable, Hashable, Sendable {
+    package var deviceID: String
+    package var messages: [SIPMessageRecord]
+
+    package init(deviceID: String, messages: [SIPMessageRecord]) {
+        self.deviceID = deviceID
+        self.messages = messages
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case deviceID = "device_id"
+        case messages
+    }
+}

@@ -1,0 +1,40 @@
+/// Everything that the HTTP API may ask of the running gateway.
+///
+/// The names and the answers are lal's (API v0.4.9) and its GB28181 fork's. Every method may be called from any task;
+/// a refusal is a ``ControlError`` with lal's code. Any other error that escapes becomes an HTTP 500.
+package protocol GatewayControl: Sendable {
+    /// Who answers: versions, start time and the operator's `server_id`.
+    func lalInfo() async -> LalInfo
+
+    /// One stream. Throws 1001 when no such stream is alive.
+    func group(_ streamName: String) async throws -> GroupStat
+
+    /// Every stream, in no particular order.
+    func allGroups() async -> [GroupStat]
+
+    /// Ends one session of a stream: a viewer, a publisher, or a camera's session (kick = BYE and close).
+    /// Throws 1001 (no such stream) or 1003 (no such session in it).
+    func kick(streamName: String, sessionID: String) async throws
+
+    /// Opens a bare PS/RTP port without SIP. Throws 2002 when the port or the stream name is taken.
+    func startRTPPub(_ request: StartRTPPubRequest) async throws -> RTPPubStarted
+
+    /// Closes what ``startRTPPub(_:)`` opened. Throws 1001 or 1003.
+    func stopRTPPub(_ target: RTPPubTarget) async throws -> RTPPubStopped
+
+    /// Invites a channel and waits for the camera's final answer. A channel that streams already, or is being invited,
+    /// is joined: the answer carries the same `session_id`. Throws 3001 or 3002, the latter with the SIP status.
+    func gb28181Invite(_ request: GB28181InviteRequest) async throws -> GB28181InviteStarted
+
+    /// Takes one invitation back; the last one sends BYE. Throws 3001 or 3003.
+    func gb28181Bye(_ request: GB28181ByeRequest) async throws -> GB28181ByeDone
+
+    /// Every device known, online or not, with its channels.
+    func gb28181Devices() async -> [GB28181DeviceStat]
+
+    /// The last SIP messages from and to a device, oldest first. Throws 3001.
+    func gb28181Messages(deviceID: String) async throws -> [SIPMessageRecord]
+
+    /// Switches the raw dump of a stream's RTP input on or off. Throws 1001 or 1003.
+    func dump(_ request: DumpRequest) async throws -> DumpState
+}

@@ -1,0 +1,112 @@
+internal import Hub
+internal import Media
+
+extension Gateway: GatewayControl {
+    package func lalInfo() async -> LalInfo {
+        LalInfo(
+            serverID: configuration.serverId,
+            binInfo: "gbgate \(Self.version). runtime=linux",
+            startTime: startTime.lal
+        )
+    }
+
+    package func group(_ streamName: String) async throws -> GroupStat {
+        guard let stream = await hub.snapshot(of: streamName) else { throw ControlError.groupNotFound }
+        return GroupStat(stream, await media.reports())
+    }
+
+    package func allGroups() async -> [GroupStat] {
+        let reports = await media.reports()
+        return await hub.snapshot().map { GroupStat($0, reports) }
+    }
+
+    package func kick(streamName: String, sessionID: String) async throws {
+        switch await hub.kick(session: sessionID, of: streamName) {
+        case nil: return
+        case .noStream: throw ControlError.groupNotFound
+        case .noSession: throw ControlError.sessionNotFound
+        }
+    }
+
+    package func startRTPPub(_ request: StartRTPPubRequest) async throws -> RTPPubStarted {
+        try await publications.start(request, now: .now())
+    }
+
+    package func stopRTPPub(_ target: RTPPubTarget) async throws -> RTPPubStopped {
+        try await publications.stop(target)
+    }
+
+    package func gb28181Invite(_ request: GB28181InviteRequest) async throws -> GB28181InviteStarted {
+        guard let signalling else { throw ControlError.inviteFailed("gb28181 server not enabled") }
+        return try await signalling.invite(request)
+    }
+
+    package func gb28181Bye(_ request: GB28181ByeRequest) async throws -> GB28181ByeDone {
+        guard let signalling else { throw ControlError.byeFailed("gb28181 server not enabled") }
+        return try await signalling.bye(request)
+    }
+
+    package func gb28181Devices() async -> [GB28181DeviceStat] {
+        await signalling?.deviceStats() ?? []
+    }
+
+    package func gb28181Messages(deviceID: String) async throws -> [SIPMessageRecord] {
+        guard let signalling else { throw ControlError.deviceNotFound(deviceID) }
+        return try await signalling.messages(of: deviceID)
+    }
+
+    package func dump(_ request: DumpRequest) async throws -> DumpState {
+        guard await hub.snapshot(of: request.streamName) != nil else { throw ControlError.groupNotFound }
+        var handle = await publications.handle(ofStream: request.streamName)
+        if handle == nil { handle = await signalling?.handle(ofStream: request.streamName) }
+        guard let handle, request.sessionID.isEmpty || request.sessionID == handle.id else {
+            throw ControlError.sessionNotFound
+        }
+        let file = try await media.dump(handle, enable: request.enable, now: .now())
+        return DumpState(streamName: request.streamName, sessionID: handle.id, file: file)
+    }
+}
+
+extension GroupStat {
+    /// One stream as lal shows it; what RTP says is put to its camera's session.
+    init(_ stream: StreamSnapshot, _ reports: [String: MediaReport]) {
+        var publisher = SessionStat.none
+        if let snapshot = stream.publisher {
+            publisher = SessionStat(snapshot)
+            if let report = reports[snapshot.info.id] {
+                publisher.rtp = report.rtp
+                publisher.remoteAddr = report.remoteAddress
+            }
+        }
+        self.init(
+            streamName: stream.name,
+            appName: stream.app,
+            audioCodec: stream.audio?.codec.rawValue ?? "",
+            videoCodec: stream.video?.codec.rawValue ?? "",
+            videoWidth: stream.video?.width ?? 0,
+            videoHeight: stream.video?.height ?? 0,
+            pub: publisher,
+            subs: stream.viewers.map { SessionStat($0) },
+            inFramePerSec: stream.framesPerSecond.map { FrameCount(unixSec: $0.unixSecond, v: $0.count) }
+        )
+    }
+}
+
+extension SessionStat {
+    init(_ session: SessionSnapshot) {
+        let isInput = session.info.role == .publisher || session.info.role == .pull
+        self.init(
+            sessionID: session.info.id,
+            protocol: session.info.kind.protocolName,
+            baseType: session.info.role.rawValue,
+            remoteAddr: session.info.remoteAddress,
+            startTime: WallTime(unixMilliseconds: session.info.startTime).lal,
+            readBytesSum: session.bytes.readBytes,
+            wroteBytesSum: session.bytes.wroteBytes,
+            bitrateKbits: isInput ? session.bytes.readKilobits : session.bytes.writeKilobits,
+            readBitrateKbits: session.bytes.readKilobits,
+            writeBitrateKbits: session.bytes.writeKilobits,
+            droppedFrames: session.skips == 0 ? nil : session.skips
+        )
+    }
+}

@@ -1,0 +1,64 @@
+internal import GB28181
+internal import NIOCore
+internal import SIP
+
+extension Signalling {
+    /// Every device with its channels, as the API shows them.
+    func deviceStats() -> [GB28181DeviceStat] {
+        core.devices.map { device in
+            GB28181DeviceStat(
+                deviceID: device.id,
+                deviceName: device.name,
+                status: device.isOnline ? "online" : "offline",
+                registerTime: time(device.registeredAt),
+                keepaliveTime: time(device.keepaliveAt),
+                channels: device.channels.map { channelStat($0, of: device.id) },
+                manufacturer: device.manufacturer,
+                model: device.model,
+                firmware: device.firmware,
+                transport: device.flow?.transport.rawValue ?? "",
+                remoteAddr: device.flow.map { "\($0.remoteHost):\($0.remotePort)" } ?? "",
+                userAgent: device.userAgent,
+                catalogComplete: device.catalog != .incomplete
+            )
+        }
+    }
+
+    private func channelStat(_ item: CatalogItem, of deviceID: String) -> GB28181ChannelStat {
+        let session = sessions[ChannelKey(deviceID: deviceID, channelID: item.deviceID)]
+        let isStreaming = session?.state == .streaming
+        return GB28181ChannelStat(
+            channelID: item.deviceID,
+            channelName: item.name,
+            status: isStreaming ? "streaming" : session == nil ? "idle" : "inviting",
+            streamName: session?.streamName ?? "",
+            online: item.isOnline,
+            manufacturer: item.manufacturer,
+            parentID: item.parentIDs.joined(separator: "/")
+        )
+    }
+
+    /// The last SIP messages of a device.
+    func messages(of deviceID: String) throws -> [SIPMessageRecord] {
+        guard core.device(deviceID) != nil else { throw ControlError.deviceNotFound(deviceID) }
+        let entries = core.trace.entries(deviceID)
+        return entries.map { entry in
+            SIPMessageRecord(
+                time: WallTime(unixMilliseconds: entry.at).lal,
+                direction: entry.isOutgoing ? .sent : .received,
+                transport: entry.flow.transport.rawValue,
+                remoteAddr: "\(entry.flow.remoteHost):\(entry.flow.remotePort)",
+                text: entry.text
+            )
+        }
+    }
+
+    /// The session of a stream, for the dump switch.
+    func handle(ofStream stream: String) -> MediaHandle? {
+        sessions.values.first { $0.streamName == stream }?.media
+    }
+
+    private func time(_ unixMilliseconds: Int64?) -> String {
+        unixMilliseconds.map { WallTime(unixMilliseconds: $0).seconds } ?? ""
+    }
+}

@@ -1,0 +1,242 @@
+internal import GB28181
+internal import Logging
+internal import NIOCore
+internal import SIP
+internal import Transport
+
+/// A channel and what is asked of it; one session each.
+struct ChannelKey: Hashable, Sendable {
+    var deviceID: String
+    var channelID: String
+}
+
+/// One invited channel, from the first wish for it to its end.
+struct ChannelSession {
+    enum State {
+        /// The port is being opened.
+        case opening
+        case inviting
+        case streaming
+    }
+
+    /// Tells it from other sessions of its channel, earlier and later ones.
+    let number: Int
+    var state = State.opening
+    let streamName: String
+    let transport: MediaTransportKind
+    /// How many calls of the API want it.
+    var references = 1
+    var media: MediaHandle?
+    var id: MediaSessionID?
+    var ssrc: SSRC?
+    /// Calls that wait for the camera's answer.
+    var waiting: [CheckedContinuation<GB28181InviteStarted, any Error>] = []
+    /// Why the media ended, when that is why the session ends.
+    var mediaEnd: MediaEnd?
+}
+
+extension Signalling {
+    /// Invites a channel, or joins the session that has it, and waits for the camera's final answer.
+    func invite(_ request: GB28181InviteRequest) async throws -> GB28181InviteStarted {
+        let key = ChannelKey(deviceID: request.deviceID, channelID: request.channelID)
+        guard let device = core.device(key.deviceID) else { throw ControlError.deviceNotFound(key.deviceID) }
+        guard !isStopping else { throw ControlError.inviteFailed("the gateway is stopping") }
+        if sessions[key] != nil { return try await join(key) }
+        guard device.isOnline, let flow = device.flow else {
+            throw ControlError.inviteFailed("device \(key.deviceID) is offline; last seen \(seen(device))")
+        }
+        guard let ssrc = ssrcs.allocate() else {
+            throw ControlError.inviteFailed("all \(SSRCAllocator.capacity) SSRCs of this domain are in use")
+        }
+        let transport = request.transport.map(MediaTransportKind.init) ?? settings.transports[key.deviceID] ?? .udp
+        sessionNumber += 1
+        let number = sessionNumber
+        sessions[key] = ChannelSession(
+            number: number,
+            streamName: request.streamName,
+            transport: transport,
+            ssrc: ssrc
+        )
+        let host = settings.mediaHost(deviceID: key.deviceID, remoteHost: flow.remoteHost)
+        let wanted = MediaRequest(
+            stream: request.streamName,
+            transport: transport,
+            port: request.port,
+            advertisedHost: host,
+            ssrc: ssrc.value,
+            timeout: settings.mediaTimeout,
+            signallingHost: flow.remoteHost,
+            onEnd: { [weak self] end in
+                guard let self else { return }
+                Task { await self.mediaEnded(key, number, end) }
+            }
+        )
+        let handle: MediaHandle
+        do {
+            handle = try await media.open(wanted)
+        } catch {
+            let failure = ControlError.inviteFailed("\(error)")
+            if sessions[key]?.number == number { finish(key, failure) }
+            undone.removeValue(forKey: number)?.resume()
+            throw failure
+        }
+        // While the port was being opened the wish may have been taken back, and another session begun.
+        guard sessions[key]?.number == number else {
+            handle.close()
+            await handle.settled()
+            undone.removeValue(forKey: number)?.resume()
+            throw ControlError.takenBack
+        }
+        sessions[key]?.media = handle
+        return try await withCheckedThrowingContinuation { continuation in
+            // Before the INVITE: it may fail at once.
+            sessions[key]?.waiting.append(continuation)
+            startInvite(key, handle, host: host, ssrc: ssrc)
+        }
+    }
+
+    private func join(_ key: ChannelKey) async throws -> GB28181InviteStarted {
+        sessions[key]?.references += 1
+        return try await answer(of: key)
+    }
+
+    private func answer(of key: ChannelKey) async throws -> GB28181InviteStarted {
+        try await withCheckedThrowingContinuation { continuation in
+            guard let session = sessions[key] else {
+                continuation.resume(
+                    throwing: ControlError.inviteFailed("the session of \(key.channelID) ended at once")
+                )
+                return
+            }
+            if session.state == .streaming, let started = session.started {
+                continuation.resume(returning: started)
+            } else {
+                sessions[key]?.waiting.append(continuation)
+            }
+        }
+    }
+
+    private func startInvite(_ key: ChannelKey, _ handle: MediaHandle, host: String, ssrc: SSRC) {
+        sessions[key]?.state = .inviting
+        let (outcome, actions) = core.invite(
+            InviteRequest(
+                deviceID: key.deviceID,
+                channelID: key.channelID,
+                mediaHost: host,
+                mediaPort: UInt16(truncatingIfNeeded: handle.port),
+                transport: handle.transport.offered,
+                ssrc: ssrc
+            ),
+            now: .now()
+        )
+        switch outcome {
+        case .started(let id), .joined(let id, _):
+            sessions[key]?.id = id
+            keys[id] = key
+        case .refused(let failure):
+            finish(key, ControlError.inviteFailed(failure.text))
+        }
+        perform(actions)
+    }
+
+    /// Takes one wish back; the last one ends the session. Afterwards the stream's name is free.
+    func bye(_ request: GB28181ByeRequest) async throws -> GB28181ByeDone {
+        let key = ChannelKey(deviceID: request.deviceID, channelID: request.channelID)
+        guard core.device(key.deviceID) != nil else { throw ControlError.deviceNotFound(key.deviceID) }
+        guard let session = sessions[key], request.streamName == nil || request.streamName == session.streamName else {
+            throw ControlError.byeFailed("stream not found: \(request.streamName ?? key.channelID)")
+        }
+        let done = GB28181ByeDone(streamName: session.streamName, sessionID: session.media?.id ?? "")
+        sessions[key]?.references -= 1
+        guard session.references <= 1 else { return done }
+        end(key, .released)
+        if let media = session.media {
+            await media.settled()
+        } else {
+            await withCheckedContinuation { undone[session.number] = $0 }
+        }
+        return done
+    }
+
+    private func end(_ key: ChannelKey, _ reason: SessionEnd) {
+        guard let id = sessions[key]?.id else {
+            return finish(key, ControlError.takenBack)
+        }
+        perform(core.end(id, reason, now: .now()))
+    }
+
+    /// The media ended by itself: no packets, kicked, unreachable.
+    private func mediaEnded(_ key: ChannelKey, _ number: Int, _ end: MediaEnd) {
+        guard sessions[key]?.number == number else { return }
+        sessions[key]?.mediaEnd = end
+        logger.warning(
+            "stream of channel \(key.channelID) ends",
+            metadata: ["device": "\(key.deviceID)", "why": "\(end.text)"]
+        )
+        self.end(key, .stopped)
+    }
+
+    // From the core
+
+    func answered(_ id: MediaSessionID, _ answer: MediaAnswer) {
+        guard let key = keys[id], let session = sessions[key], let handle = session.media else {
+            // Nobody here would ever end it.
+            return perform(core.end(id, .stopped, now: .now()))
+        }
+        sessions[key]?.state = .streaming
+        let remote = core.device(key.deviceID)?.flow?.remoteHost
+        handle.answered(
+            ssrc: answer.ssrc.flatMap { $0.value == 0 ? nil : $0.value },
+            hosts: [answer.host] + (remote == answer.host ? [] : [remote].compactMap { $0 }),
+            port: Int(answer.port)
+        )
+        logger.info(
+            "channel \(key.channelID) answers",
+            metadata: ["device": "\(key.deviceID)", "stream": "\(session.streamName)", "session": "\(handle.id)"]
+        )
+        guard let started = sessions[key]?.started else { return }
+        for continuation in session.waiting { continuation.resume(returning: started) }
+        sessions[key]?.waiting = []
+    }
+
+    func failed(_ id: MediaSessionID, _ failure: InviteFailure) {
+        guard let key = keys[id] else { return }
+        let why = sessions[key]?.mediaEnd.map { ": \($0.text)" } ?? ""
+        finish(key, ControlError.inviteFailed(failure.text + why))
+    }
+
+    func ended(_ id: MediaSessionID, _ reason: SessionEnd) {
+        guard let key = keys[id], let session = sessions[key] else { return }
+        let why = session.mediaEnd?.text ?? reason.rawValue
+        logger.info(
+            "session of channel \(key.channelID) ended",
+            metadata: ["device": "\(key.deviceID)", "why": "\(why)"]
+        )
+        finish(key, ControlError.inviteFailed("the session ended: \(why)"))
+    }
+
+    /// Gives everything of a session back and answers who still waits.
+    func finish(_ key: ChannelKey, _ failure: ControlError) {
+        guard let session = sessions.removeValue(forKey: key) else { return }
+        if let id = session.id { keys[id] = nil }
+        session.media?.close()
+        if let ssrc = session.ssrc { ssrcs.release(ssrc) }
+        for continuation in session.waiting { continuation.resume(throwing: failure) }
+    }
+
+    private func seen(_ device: Device) -> String {
+        let last = max(device.keepaliveAt ?? 0, device.registeredAt ?? 0)
+        return last == 0 ? "never" : WallTime(unixMilliseconds: last).seconds
+    }
+}
+
+extension ChannelSession {
+    /// The answer of the API while the session lives.
+    var started: GB28181InviteStarted? {
+        media.map { GB28181InviteStarted(streamName: streamName, sessionID: $0.id, port: $0.port) }
+    }
+}
+
+extension ControlError {
+    fileprivate static let takenBack = inviteFailed("taken back before the camera was asked")
+}

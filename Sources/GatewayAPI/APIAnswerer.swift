@@ -1,0 +1,51 @@
+package import Gateway
+package import Logging
+
+/// Answers API requests: authorisation, routing, and lal's envelope around what the gateway says.
+package struct APIAnswerer: Sendable {
+    private let control: any GatewayControl
+    private let token: Secret
+    private let logger: Logger
+
+    package init(control: any GatewayControl, token: Secret, logger: Logger) {
+        self.control = control
+        self.token = token
+        self.logger = logger
+    }
+
+    /// Every path that answers.
+    package static var paths: [String] { APIRoute.all.keys.sorted() }
+
+    package func answer(_ request: APIRequest) async -> APIResponse {
+        if request.isPreflight { return .success(nil) }
+        guard isAuthorized(request) else {
+            let error = ControlError(
+                .unauthorized,
+                "unauthorized",
+                hint: "send http_api.token as \"Authorization: Bearer <token>\" or as ?token=<token>"
+            )
+            return .failure(error, data: nil, status: 401)
+        }
+        guard let route = APIRoute.all[request.path] else {
+            return .failure(.pageNotFound, data: nil)
+        }
+        do {
+            return .success(try await route.call(request, control))
+        } catch let error as ControlError {
+            return .failure(error, data: route.emptyData)
+        } catch {
+            logger.error("api call failed", metadata: ["path": "\(request.path)", "error": "\(error)"])
+            let failure = ControlError(.internalError, "internal error", hint: "the gateway's log says more")
+            return .failure(failure, data: route.emptyData, status: 500)
+        }
+    }
+
+    private func isAuthorized(_ request: APIRequest) -> Bool {
+        if token.isEmpty { return true }
+        if let header = request.authorization {
+            let parts = header.split(separator: " ", maxSplits: 1)
+            if parts.count == 2, parts[0].lowercased() == "bearer", token.matches(parts[1]) { return true }
+        }
+        return request.value("token").map { token.matches($0) } ?? false
+    }
+}
