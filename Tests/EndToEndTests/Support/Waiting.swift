@@ -1,0 +1,38 @@
+import Testing
+
+/// What was waited for did not come.
+struct NeverHappened: Error, CustomStringConvertible {
+    let what: String
+    var description: String { "waited in vain for: \(what)" }
+}
+
+/// Asks again and again until the answer is yes; throws after `limit`.
+func wait(
+    for what: String,
+    limit: Duration = .seconds(10),
+    until condition: () async throws -> Bool
+) async throws {
+    let end = ContinuousClock.now + limit
+    while try await !condition() {
+        guard ContinuousClock.now < end else { throw NeverHappened(what: what) }
+        try await Task.sleep(for: .milliseconds(10))
+    }
+}
+
+/// Gives a slow operation up. The operation must end when its task is cancelled.
+func limited<Value: Sendable>(
+    _ limit: Duration,
+    _ what: String,
+    _ body: @escaping @Sendable () async throws -> Value
+) async throws -> Value {
+    try await withThrowingTaskGroup(of: Value.self) { tasks in
+        tasks.addTask { try await body() }
+        tasks.addTask {
+            try await Task.sleep(for: limit)
+            throw NeverHappened(what: what)
+        }
+        defer { tasks.cancelAll() }
+        guard let value = try await tasks.next() else { throw NeverHappened(what: what) }
+        return value
+    }
+}
