@@ -128,12 +128,6 @@ int cs_udp_bind(const struct sockaddr *address, socklen_t length, int receive_bu
   return fd;
 }
 
-int cs_receive_buffer(int fd) {
-  int size = 0;
-  socklen_t length = sizeof size;
-  return getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, &length) ? -errno : size;
-}
-
 int cs_local_address(int fd, char *host, socklen_t capacity) {
   struct sockaddr_storage storage;
   socklen_t length = sizeof storage;

@@ -38,9 +38,6 @@ uint32_t cs_batch_kernel_drops(const cs_batch *batch);
 /// `receive_buffer` bytes where the kernel allows it. Returns the descriptor or -errno.
 int cs_udp_bind(const struct sockaddr *address, socklen_t length, int receive_buffer);
 
-/// The receive buffer that the kernel really gave, in bytes, or -errno.
-int cs_receive_buffer(int fd);
-
 /// Writes the numeric address that a socket is bound to into `host` (INET6_ADDRSTRLEN is enough) and returns its port,
 /// or -errno. Swift cannot name sockaddr reliably: which module owns the type depends on who included it first.
 int cs_local_address(int fd, char *host, socklen_t capacity);

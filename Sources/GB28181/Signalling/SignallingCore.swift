@@ -114,16 +114,6 @@ package struct SignallingCore {
         self.clock = clock
     }
 
-    /// New settings for what comes from now on; devices that are registered stay so.
-    package mutating func reconfigure(_ configuration: SignallingConfiguration) {
-        self.configuration = configuration
-        for (id, provisioned) in configuration.provisioned {
-            guard let slot = slot(creating: id) else { continue }
-            if !provisioned.name.isEmpty { allDevices[slot].name = provisioned.name }
-            if let charset = provisioned.charset { allDevices[slot].charset = charset }
-        }
-    }
-
     // Out
 
     /// Every device that is configured, stored or has registered, in the order of appearance.
