@@ -25,6 +25,10 @@ let strict = warm + [.strictMemorySafety()]
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
+/// TLS links BoringSSL, most of a cold build: `swift build --disable-default-traits` does without.
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl", condition: .when(traits: ["TLS"]))
+/// What TLS tells the handlers behind it.
+let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio", condition: .when(traits: ["TLS"]))
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
@@ -33,8 +37,13 @@ let package = Package(
     products: [
         .executable(name: "gbgate", targets: ["gbgate"])
     ],
+    traits: [
+        .default(enabledTraits: ["TLS"]),
+        .trait(name: "TLS", description: "RTMPS, HTTPS and WSS, on either side"),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
@@ -61,7 +70,7 @@ let package = Package(
         .target(
             name: "Transport",
             dependencies: [
-                "Wire", "SIP", "Media", "Streaming", "Hub", "CSockets", nioCore, nioPosix, nioHTTP1,
+                "Wire", "SIP", "Media", "Streaming", "Hub", "CSockets", nioCore, nioPosix, nioHTTP1, nioSSL, nioTLS,
             ],
             swiftSettings: warm
         ),
@@ -117,14 +126,17 @@ let package = Package(
         .testTarget(
             name: "TransportTests",
             dependencies: [
-                "Transport", "Hub", "SIP", "Media", "Streaming", "CSockets", nioCore, nioPosix, nioEmbedded, nioHTTP1,
+                "Transport", "Hub", "SIP", "Media", "Streaming", "Wire", "CSockets", nioCore, nioPosix, nioEmbedded,
+                nioHTTP1,
+                nioSSL,
             ],
             swiftSettings: tests
         ),
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Gateway", "GatewayAPI", "CameraSimulator", "GB28181", "SIP", "Hub", logging, nioCore, nioPosix,
+                "Gateway", "GatewayAPI", "CameraSimulator", "GB28181", "SIP", "Hub", "Streaming", "Transport", logging,
+                nioCore, nioPosix,
             ],
             swiftSettings: tests
         ),
@@ -136,7 +148,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "gbgate", "Gateway", "GatewayAPI", "CameraSimulator", "Media", "SIP", nioCore, nioPosix, logging,
+                "gbgate", "Gateway", "GatewayAPI", "CameraSimulator", "Media", "SIP", "Streaming", "Transport", nioCore,
+                nioPosix, logging,
             ],
             swiftSettings: tests
         ),
