@@ -90,6 +90,7 @@ enum Synthetic {
             switch codec {
             case .h264: [isKey ? 0x65 : 0x41, isFirst ? 0x88 : 0x48]
             case .h265: [isKey ? 0x26 : 0x02, 0x01, isFirst ? 0xAF : 0x2F]
+            case .av1, .vp9: []
             }
         var noise = Noise(state: UInt64(seed))
         while unit.count < size { unit.append(UInt8.random(in: 1...255, using: &noise)) }

@@ -1,18 +1,24 @@
 import Wire
 
-/// The decoder configuration records of ISO/IEC 14496-15: avcC and hvcC, as RTMP, FLV and MP4 carry them.
+/// The decoder configuration records of ISO/IEC 14496-15: avcC and hvcC, as RTMP, FLV and MP4 carry them; av1C and
+/// vpcC are kept as they came.
 extension VideoParameters {
-    /// avcC or hvcC with lengths of 4 bytes; nil while a needed parameter set is missing.
+    /// avcC or hvcC with lengths of 4 bytes, av1C, vpcC; nil while a needed parameter set is missing.
     package var decoderConfiguration: [UInt8]? {
         switch codec {
         case .h264: avcConfiguration
         case .h265: hevcConfiguration
+        case .av1, .vp9: isComplete ? record : nil
         }
     }
 
     /// Whether everything that a decoder needs is there.
     package var isComplete: Bool {
-        !sps.isEmpty && !pps.isEmpty && (codec == .h264 || !vps.isEmpty)
+        switch codec {
+        case .h264: !sps.isEmpty && !pps.isEmpty
+        case .h265: !sps.isEmpty && !pps.isEmpty && !vps.isEmpty
+        case .av1, .vp9: !record.isEmpty
+        }
     }
 
     /// ISO/IEC 14496-15 5.3.3.1.
@@ -69,11 +75,13 @@ package struct DecoderConfiguration: Equatable, Sendable {
     /// 1, 2 or 4.
     package var lengthSize: Int
 
-    /// Reads an avcC (`.h264`) or hvcC (`.h265`). Nil when it is cut short or not one.
+    /// Reads an avcC (`.h264`), hvcC (`.h265`), av1C or vpcC. Nil when it is cut short or not one.
     package init?(_ codec: VideoCodec, _ record: RawSpan) {
         switch codec {
         case .h264: self.init(avc: record)
         case .h265: self.init(hevc: record)
+        case .av1: self.init(av1: record)
+        case .vp9: self.init(vp9: record)
         }
     }
 
@@ -105,6 +113,29 @@ package struct DecoderConfiguration: Equatable, Sendable {
         }
         parameters = VideoParameters(codec: .h265, vps: sets[32] ?? [], sps: sets[33] ?? [], pps: sets[34] ?? [])
         lengthSize = Int(size & 3) + 1
+    }
+
+    /// AV1 codec ISO media file format binding 2.3.3: marker and version, three bytes more, then OBUs.
+    private init?(av1 record: RawSpan) {
+        guard record.uint8(at: 0) == 0x81, record.byteCount >= 4 else { return nil }
+        let header = AV1SequenceHeader(in: record, from: 4)
+        parameters = VideoParameters(
+            codec: .av1,
+            sps: [],
+            pps: [],
+            record: record.array(0..<record.byteCount),
+            width: header?.width ?? 0,
+            height: header?.height ?? 0
+        )
+        lengthSize = 4
+    }
+
+    /// VP codec ISO media file format binding 2.2: eight bytes, which FFmpeg writes behind version and flags. The size is in
+    /// the key frames.
+    private init?(vp9 record: RawSpan) {
+        guard record.byteCount >= 8 else { return nil }
+        parameters = VideoParameters(codec: .vp9, sps: [], pps: [], record: record.array(0..<record.byteCount))
+        lengthSize = 4
     }
 
     private static func units(_ count: Int, _ record: RawSpan, _ at: inout Int) -> [[UInt8]]? {

@@ -67,6 +67,8 @@ extension VideoCodec {
             case 40, 45...47, 56...63: return .suffix
             default: return .invalid
             }
+        case .av1, .vp9:
+            return .invalid
         }
     }
 }

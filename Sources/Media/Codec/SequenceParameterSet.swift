@@ -19,11 +19,13 @@ package struct SequenceParameterSet: Equatable, Sendable {
     /// Larger pictures than this are the mark of a parameter set that was not one.
     static let largestSide = 16_384
 
-    /// Parses the SPS of either codec: `nal` is the whole unit without start code. Nil when it is not a plausible SPS.
+    /// Parses the SPS of either codec: `nal` is the whole unit without start code. Nil when it is not a plausible SPS, and for
+    /// codecs that have none.
     package init?(_ codec: VideoCodec, _ nal: RawSpan) {
         switch codec {
         case .h264: self.init(h264: nal)
         case .h265: self.init(h265: nal)
+        case .av1, .vp9: return nil
         }
     }
 

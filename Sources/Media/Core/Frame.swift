@@ -8,8 +8,9 @@ package struct Frame: Hashable, Sendable {
     package var pts: Int64
     /// An IDR or IRAP picture: a decoder can start here. Every audio frame is one.
     package var isKey: Bool
-    /// Video: NAL units, each behind its length in 4 bytes (AVCC), without parameter sets and access unit delimiters.
-    /// Audio: the bare codec frame (AAC without ADTS, G.711 samples).
+    /// H.264, H.265: NAL units, each behind its length in 4 bytes (AVCC), without parameter sets and access unit delimiters.
+    /// AV1: the OBUs of a temporal unit, without delimiter; VP9: a frame or superframe.
+    /// Audio: the bare codec frame (AAC without ADTS, G.711 samples, one Opus packet, one MP3 frame).
     package var payload: ByteBuffer
 
     package init(track: TrackKind, dts: Int64, pts: Int64, isKey: Bool, payload: ByteBuffer) {
@@ -27,4 +28,6 @@ package enum MediaEvent: Hashable, Sendable {
     case video(VideoParameters)
     case audio(AudioParameters)
     case frame(Frame)
+    /// What the publisher itself says about its stream; a later one replaces it.
+    case metadata(StreamMetadata)
 }

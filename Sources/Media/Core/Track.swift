@@ -7,6 +7,11 @@ package enum TrackKind: Hashable, Sendable {
 package enum VideoCodec: String, Hashable, Sendable {
     case h264 = "H264"
     case h265 = "H265"
+    case av1 = "AV1"
+    case vp9 = "VP9"
+
+    /// H.264 and H.265, which are made of NAL units; AV1 and VP9 are not.
+    package var hasNALUnits: Bool { self == .h264 || self == .h265 }
 }
 
 package enum AudioCodec: String, Hashable, Sendable {
@@ -14,6 +19,7 @@ package enum AudioCodec: String, Hashable, Sendable {
     case g711a = "PCMA"
     case g711u = "PCMU"
     case opus = "OPUS"
+    case mp3 = "MP3"
 }
 
 /// What a decoder must know before the first picture. NAL units are bare: no start code, no length.
@@ -23,7 +29,9 @@ package struct VideoParameters: Hashable, Sendable {
     package var vps: [[UInt8]]
     package var sps: [[UInt8]]
     package var pps: [[UInt8]]
-    /// The picture after cropping, in pixels; 0 when the SPS could not be read.
+    /// AV1 and VP9 only: the body of av1C or vpcC, without box header. Empty for H.264 and H.265.
+    package var record: [UInt8]
+    /// The picture after cropping, in pixels; 0 when they are not known.
     package var width: Int
     package var height: Int
 
@@ -32,6 +40,7 @@ package struct VideoParameters: Hashable, Sendable {
         vps: [[UInt8]] = [],
         sps: [[UInt8]],
         pps: [[UInt8]],
+        record: [UInt8] = [],
         width: Int = 0,
         height: Int = 0
     ) {
@@ -39,6 +48,7 @@ package struct VideoParameters: Hashable, Sendable {
         self.vps = vps
         self.sps = sps
         self.pps = pps
+        self.record = record
         self.width = width
         self.height = height
     }

@@ -58,6 +58,8 @@ enum AMF0Marker: UInt8 {
     case longString = 12
     case xmlDocument = 15
     case typedObject = 16
+    /// An AMF3 value follows.
+    case avmPlus = 17
 }
 
 extension AMF0Value {

@@ -2,7 +2,7 @@ package import NIOCore
 
 package enum AMF0Error: Error, Hashable, Sendable {
     case truncated
-    /// A marker that is not of AMF0, or not where it stands: AMF3 (0x11), references, record sets.
+    /// A marker that is not of AMF0, or not where it stands: references, record sets.
     case unsupportedMarker(UInt8)
     /// Nested deeper than `AMF0Reader.maximumDepth`.
     case tooDeep
@@ -72,6 +72,13 @@ package struct AMF0Reader {
             return .null
         case .undefined:
             return .undefined
+        case .avmPlus:
+            var reader = AMF3Reader(bytes, budget: Self.maximumValues &- values)
+            defer {
+                bytes = reader.bytes
+                values = Self.maximumValues &- reader.budget
+            }
+            return try reader.value(depth: depth)
         case .objectEnd:
             throw .unsupportedMarker(code)
         }

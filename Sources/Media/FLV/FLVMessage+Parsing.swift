@@ -1,37 +1,117 @@
 package import NIOCore
 
 extension FLVMessage {
-    /// A message as it came from a peer: the codec header is split off and read, as far as it is there.
+    /// A message as it came from a peer: the codec header is split off and read, as far as it is there. Modifiers and further
+    /// tracks of Enhanced RTMP v2 are taken out: what is left is the plain form.
     package init(kind: Kind, timestamp: UInt32, body: ByteBuffer) {
-        let header: FLVCodecHeader
+        let start = kind == .script ? FLVCodecHeader.empty : FLVCodecHeader(firstOf: body)
         switch kind {
-        case .video: header = .video(of: body)
-        case .audio: header = .audio(of: body)
-        case .script: header = .empty
+        case .script:
+            self.init(kind: kind, timestamp: timestamp, header: .empty, payload: body)
+        case .video:
+            if start.isExtendedVideo {
+                self.init(extended: kind, start[0], timestamp, FLVExtendedHeader(body, multitrack: FLVVideo.multitrack))
+                return
+            }
+            let header = start.prefix(start.videoHeaderLength)
+            self.init(video: header, timestamp, payload: body.dropping(header.count))
+        case .audio:
+            if start.isExtendedAudio {
+                self.init(extended: kind, start[0], timestamp, FLVExtendedHeader(body, multitrack: FLVAudio.multitrack))
+                return
+            }
+            let header = start.prefix(start.audioHeaderLength)
+            self.init(audio: header, timestamp, payload: body.dropping(header.count))
         }
-        var payload = body
-        payload.moveReaderIndex(forwardBy: header.count)
+    }
+
+    private init(
+        video header: FLVCodecHeader,
+        _ timestamp: UInt32,
+        payload: ByteBuffer,
+        track: UInt8 = 0,
+        skippedTracks: UInt8 = 0
+    ) {
+        var isKey = false
+        var isSequenceHeader = false
+        switch FLVVideoContent(header) {
+        case .configuration: isSequenceHeader = true
+        case .picture(_, let key, _): isKey = key
+        case .ignored, .unsupported, .cutShort: break
+        }
         self.init(
-            kind: kind,
+            kind: .video,
             timestamp: timestamp,
-            isKey: kind == .video && header.isVideoKeyFrame,
-            isSequenceHeader: kind == .video ? header.isVideoSequence : kind == .audio && header.isAudioSequence,
+            isKey: isKey,
+            isSequenceHeader: isSequenceHeader,
             header: header,
-            payload: payload
+            payload: payload,
+            track: track,
+            skippedTracks: skippedTracks
         )
     }
 
-    /// The same message with H.265 in the other form, the codec id in the metadata included; any other message as it is. The
-    /// media bytes are shared.
-    package func converted(to format: FLVHEVCFormat) -> FLVMessage {
-        if kind == .script { return FLVMetadata.converted(self, to: format) }
-        guard kind == .video, let picture = header.hevcPicture, picture.format != format else { return self }
-        let converted: FLVCodecHeader =
-            if isSequenceHeader {
-                .videoSequence(.h265, hevc: format)
-            } else {
-                .codedVideo(.h265, hevc: format, isKey: isKey, composition: picture.composition)
+    private init(
+        audio header: FLVCodecHeader,
+        _ timestamp: UInt32,
+        payload: ByteBuffer,
+        track: UInt8 = 0,
+        skippedTracks: UInt8 = 0
+    ) {
+        self.init(
+            kind: .audio,
+            timestamp: timestamp,
+            isSequenceHeader: header.isAudioSequence,
+            header: header,
+            payload: payload,
+            track: track,
+            skippedTracks: skippedTracks
+        )
+    }
+
+    /// Nil `extended`: it could not be read. A header of one byte says so to those who count.
+    private init(extended kind: Kind, _ first: UInt8, _ timestamp: UInt32, _ extended: FLVExtendedHeader?) {
+        guard let extended else {
+            self.init(kind: kind, timestamp: timestamp, header: FLVCodecHeader(first), payload: ByteBuffer())
+            return
+        }
+        var rest = extended.rest
+        var header = FLVCodecHeader(first & 0xF0 | extended.packetType)
+        header.append(rawFourCC: extended.fourCC)
+        if kind == .video {
+            if header.videoHeaderLength == 8, let high = rest.readInteger(as: UInt8.self),
+                let low = rest.readInteger(as: UInt16.self)
+            {
+                header.append(uint24: UInt32(high) << 16 | UInt32(low))
             }
+            self.init(
+                video: header,
+                timestamp,
+                payload: rest,
+                track: extended.track,
+                skippedTracks: extended.skippedTracks
+            )
+        } else {
+            self.init(
+                audio: header,
+                timestamp,
+                payload: rest,
+                track: extended.track,
+                skippedTracks: extended.skippedTracks
+            )
+        }
+    }
+
+    /// The same message with H.265 or Opus in the other form, the codec ids in the metadata included; any other message as it
+    /// is, and so the sequence header of Opus, which the legacy form does not have. The media bytes are shared.
+    package func converted(to format: FLVHEVCFormat) -> FLVMessage {
+        let converted: FLVCodecHeader?
+        switch kind {
+        case .script: return FLVMetadata.converted(self, to: format)
+        case .video: converted = header.convertedVideo(to: format)
+        case .audio: converted = header.convertedAudio(to: format)
+        }
+        guard let converted else { return self }
         return FLVMessage(
             kind: kind,
             timestamp: timestamp,
@@ -43,35 +123,15 @@ extension FLVMessage {
     }
 }
 
+extension ByteBuffer {
+    fileprivate func dropping(_ count: Int) -> ByteBuffer {
+        var rest = self
+        rest.moveReaderIndex(forwardBy: count)
+        return rest
+    }
+}
+
 extension FLVCodecHeader {
-    fileprivate init(first count: Int, of body: ByteBuffer) {
-        self.init()
-        for index in 0..<min(count, Self.capacity) {
-            guard let byte = body.getInteger(at: body.readerIndex &+ index, as: UInt8.self) else { return }
-            append(byte)
-        }
-    }
-
-    fileprivate static func video(of body: ByteBuffer) -> FLVCodecHeader {
-        let start = FLVCodecHeader(first: 5, of: body)
-        guard start.isEnhancedVideo else {
-            let hasPacketType = start.videoCodecID == FLVVideo.codecAVC || start.videoCodecID == FLVVideo.codecHEVC
-            return hasPacketType ? start : FLVCodecHeader(first: 1, of: body)
-        }
-        let hasComposition =
-            start.enhancedPacketType == FLVVideo.codedFrames && (start.fourCC == .hvc1 || start.fourCC == .avc1)
-        return hasComposition ? FLVCodecHeader(first: 8, of: body) : start
-    }
-
-    fileprivate static func audio(of body: ByteBuffer) -> FLVCodecHeader {
-        let start = FLVCodecHeader(first: 1, of: body)
-        return switch start.audioFormat {
-        case FLVAudio.formatAAC: FLVCodecHeader(first: 2, of: body)
-        case FLVAudio.formatEnhanced: FLVCodecHeader(first: 5, of: body)
-        default: start
-        }
-    }
-
     var isEnhancedVideo: Bool { self[0] & FLVVideo.enhancedFlag != 0 }
     var enhancedPacketType: UInt8 { self[0] & 0x0F }
     /// Frame type without the enhanced flag: 1 key, 2 inter, 5 a command that is no picture.
@@ -79,62 +139,54 @@ extension FLVCodecHeader {
     var videoCodecID: UInt8 { self[0] & 0x0F }
     var audioFormat: UInt8 { self[0] >> 4 }
 
-    /// Nil when the codec is not carried or the header is cut short.
-    var videoCodec: VideoCodec? {
-        guard count >= 5 else { return nil }
+    fileprivate var isExtendedVideo: Bool {
+        isEnhancedVideo && (enhancedPacketType == FLVVideo.multitrack || enhancedPacketType == FLVEnhanced.modEx)
+    }
+
+    fileprivate var isExtendedAudio: Bool {
+        audioFormat == FLVAudio.formatEnhanced
+            && (enhancedPacketType == FLVAudio.multitrack || enhancedPacketType == FLVEnhanced.modEx)
+    }
+
+    /// How many bytes the header has that begins with these.
+    fileprivate var videoHeaderLength: Int {
         if isEnhancedVideo {
-            return switch fourCC {
-            case .avc1: .h264
-            case .hvc1: .h265
-            default: nil
-            }
+            let hasComposition =
+                enhancedPacketType == FLVVideo.codedFrames
+                && (rawFourCC == FLVFourCC.hvc1.rawValue || rawFourCC == FLVFourCC.avc1.rawValue)
+            return hasComposition ? 8 : 5
         }
-        return switch videoCodecID {
-        case FLVVideo.codecAVC: .h264
-        case FLVVideo.codecHEVC: .h265
+        return videoCodecID == FLVVideo.codecAVC || videoCodecID == FLVVideo.codecHEVC ? 5 : 1
+    }
+
+    fileprivate var audioHeaderLength: Int {
+        switch audioFormat {
+        case FLVAudio.formatAAC: 2
+        case FLVAudio.formatEnhanced: 5
+        default: 1
+        }
+    }
+
+    fileprivate var isAudioSequence: Bool {
+        if case .configuration = FLVAudioContent(self) { true } else { false }
+    }
+
+    /// The header of the same H.265 message in the other form; nil when there is none.
+    fileprivate func convertedVideo(to format: FLVHEVCFormat) -> FLVCodecHeader? {
+        guard isEnhancedVideo != (format == .enhanced) else { return nil }
+        return switch FLVVideoContent(self) {
+        case .configuration(.h265): .videoSequence(.h265, hevc: format)
+        case .picture(.h265, let isKey, let composition):
+            .codedVideo(.h265, hevc: format, isKey: isKey, composition: composition)
         default: nil
         }
     }
 
-    /// The codec is one that this product carries or could be, but its header is not all there.
-    var isCutShortVideo: Bool {
-        guard count > 0, count < 5 else { return count == 0 }
-        return isEnhancedVideo || videoCodecID == FLVVideo.codecAVC || videoCodecID == FLVVideo.codecHEVC
-    }
-
-    var isVideoSequence: Bool {
-        guard videoCodec != nil else { return false }
-        return (isEnhancedVideo ? enhancedPacketType : self[1]) == FLVVideo.sequenceStart
-    }
-
-    /// Whether coded pictures follow, and their composition time in milliseconds; nil for sequence headers, sequence ends and
-    /// metadata, which may carry the key frame type too.
-    var codedPicture: (isKey: Bool, composition: Int32)? {
-        guard videoCodec != nil else { return nil }
-        let isKey = videoFrameType == FLVVideo.keyFrame
-        if isEnhancedVideo {
-            switch enhancedPacketType {
-            case FLVVideo.codedFrames: return count == 8 ? (isKey, int24(at: 5)) : nil
-            case FLVVideo.codedFramesX: return (isKey, 0)
-            default: return nil
-            }
-        }
-        return self[1] == FLVVideo.codedFrames ? (isKey, int24(at: 2)) : nil
-    }
-
-    var isVideoKeyFrame: Bool { codedPicture?.isKey ?? false }
-
-    var isAudioSequence: Bool {
-        switch audioFormat {
-        case FLVAudio.formatAAC: count == 2 && self[1] == FLVAudio.sequenceStart
-        case FLVAudio.formatEnhanced: count == 5 && self[0] & 0x0F == FLVAudio.sequenceStart
-        default: false
-        }
-    }
-
-    /// The form and composition time of an H.265 message that can be written in either form.
-    fileprivate var hevcPicture: (format: FLVHEVCFormat, composition: Int32)? {
-        guard videoCodec == .h265, isVideoSequence || codedPicture != nil else { return nil }
-        return (isEnhancedVideo ? .enhanced : .legacy, codedPicture?.composition ?? 0)
+    /// The header of the same Opus packet in the other form; nil when there is none.
+    fileprivate func convertedAudio(to format: FLVHEVCFormat) -> FLVCodecHeader? {
+        guard (audioFormat == FLVAudio.formatEnhanced) != (format == .enhanced),
+            case .frame(.opus) = FLVAudioContent(self)
+        else { return nil }
+        return .opus(format)
     }
 }

@@ -1,11 +1,15 @@
 package import NIOCore
 
-/// How H.265 is written in FLV and RTMP: the two forms that players know.
+/// How H.265 and Opus are written in FLV and RTMP: the two forms that players know.
 package enum FLVHEVCFormat: Hashable, Sendable, CaseIterable {
-    /// Codec id 12 in the legacy header: what Chinese players and lal speak.
+    /// Codec id 12 in the legacy header, sound format 13: what Chinese players and lal speak.
     case legacy
-    /// Enhanced RTMP v1 with the FourCC `hvc1`: what OBS, FFmpeg 6.1 and mpegts.js speak.
+    /// Enhanced RTMP with the FourCCs `hvc1` and `Opus`: what OBS, FFmpeg 6.1 and mpegts.js speak. Its readers may be given AV1
+    /// and VP9 too.
     case enhanced
+
+    /// Whether readers of this form know the codec.
+    package func canCarry(_ codec: VideoCodec) -> Bool { codec.hasNALUnits || self == .enhanced }
 }
 
 /// One FLV tag without its framing, which is the same as the payload of one RTMP message (FLV 10.1, E.4).
@@ -31,6 +35,9 @@ package struct FLVMessage: Hashable, Sendable {
     package let header: FLVCodecHeader
     /// What follows the header: NAL units behind their lengths, a bare audio frame, a decoder configuration or AMF0.
     package let payload: ByteBuffer
+    /// Enhanced RTMP v2: which track this is, and how many others the message had, which are left out.
+    package let track: UInt8
+    package let skippedTracks: UInt8
 
     init(
         kind: Kind,
@@ -38,7 +45,9 @@ package struct FLVMessage: Hashable, Sendable {
         isKey: Bool = false,
         isSequenceHeader: Bool = false,
         header: FLVCodecHeader,
-        payload: ByteBuffer
+        payload: ByteBuffer,
+        track: UInt8 = 0,
+        skippedTracks: UInt8 = 0
     ) {
         self.kind = kind
         self.timestamp = timestamp
@@ -46,6 +55,8 @@ package struct FLVMessage: Hashable, Sendable {
         self.isSequenceHeader = isSequenceHeader
         self.header = header
         self.payload = payload
+        self.track = track
+        self.skippedTracks = skippedTracks
     }
 
     /// Bytes of header and payload together.
@@ -77,6 +88,24 @@ package struct FLVCodecHeader: Hashable, Sendable {
         for byte in bytes { append(byte) }
     }
 
+    /// As many bytes as there are and fit, off the front of a message.
+    init(firstOf body: ByteBuffer) {
+        if let word = body.getInteger(at: body.readerIndex, as: UInt64.self), body.readableBytes >= Self.capacity {
+            bits = word
+            count = Self.capacity
+            return
+        }
+        for byte in body.readableBytesView.prefix(Self.capacity) { append(byte) }
+    }
+
+    /// The first `length` bytes, or all when there are fewer.
+    func prefix(_ length: Int) -> FLVCodecHeader {
+        var header = self
+        header.count = min(count, length)
+        header.bits &= ~(UInt64.max >> UInt64(8 &* header.count))
+        return header
+    }
+
     mutating func append(_ byte: UInt8) {
         guard count < Self.capacity else { return }
         bits |= UInt64(byte) << UInt64(56 &- 8 &* count)
@@ -89,9 +118,9 @@ package struct FLVCodecHeader: Hashable, Sendable {
         append(UInt8(truncatingIfNeeded: value))
     }
 
-    mutating func append(fourCC: FLVFourCC) {
-        append(UInt8(truncatingIfNeeded: fourCC.rawValue >> 24))
-        append(uint24: fourCC.rawValue & 0xFF_FFFF)
+    mutating func append(rawFourCC: UInt32) {
+        append(UInt8(truncatingIfNeeded: rawFourCC >> 24))
+        append(uint24: rawFourCC & 0xFF_FFFF)
     }
 
     /// The byte at an index, 0 past the end.
@@ -106,10 +135,10 @@ package struct FLVCodecHeader: Hashable, Sendable {
         return Int32(bitPattern: value << 8) >> 8
     }
 
-    var fourCC: FLVFourCC? {
-        let high = UInt32(self[1]) << 24 | UInt32(self[2]) << 16
-        return FLVFourCC(rawValue: high | UInt32(self[3]) << 8 | UInt32(self[4]))
-    }
+    /// The bytes 1 to 4 of an enhanced header, zeros where they are missing.
+    var rawFourCC: UInt32 { UInt32(truncatingIfNeeded: bits >> 24) }
+
+    var fourCC: FLVFourCC? { FLVFourCC(rawValue: rawFourCC) }
 
     /// Appends the bytes to a buffer.
     package func write(into buffer: inout ByteBuffer) {

@@ -1,11 +1,12 @@
 import NIOCore
 
 /// Turns the events of a stream into FLV messages: metadata and sequence headers when parameters come or change, then
-/// coded frames. One per stream and H.265 form.
+/// coded frames. One per stream and form.
 package struct FLVPackager: Sendable {
     private let hevc: FLVHEVCFormat
     private var video: VideoParameters?
     private var audio: AudioParameters?
+    private var own: StreamMetadata?
     private var videoHeader: FLVMessage?
     private var audioHeader: FLVMessage?
     private var metadata: FLVMessage?
@@ -33,14 +34,21 @@ package struct FLVPackager: Sendable {
     package var hasVideo: Bool { video != nil }
     package var hasAudio: Bool { audio != nil }
 
+    /// Whether readers of this form know the codec. AV1 and VP9 have one form only, the enhanced one: it is what `package`
+    /// writes for any reader, so those of the legacy form are to be refused.
+    package func canCarry(_ codec: VideoCodec) -> Bool { hevc.canCarry(codec) }
+
     /// Appends the messages of one event, none to three.
     package mutating func package(_ event: MediaEvent, into messages: inout [FLVMessage]) {
         switch event {
         case .video(let parameters):
+            let header = sequenceHeader(parameters)
+            // VP9 tells its size after its record: that is news for the metadata only.
+            let isNews = header.map { $0.header != videoHeader?.header || $0.payload != videoHeader?.payload } ?? false
             video = parameters
-            videoHeader = sequenceHeader(parameters)
+            videoHeader = header
             appendMetadata(into: &messages)
-            if let videoHeader { messages.append(videoHeader) }
+            if let header, isNews { messages.append(header) }
         case .audio(let parameters):
             audio = parameters
             audioHeader = sequenceHeader(parameters)
@@ -55,11 +63,21 @@ package struct FLVPackager: Sendable {
             case .video: appendVideo(frame, into: &messages)
             case .audio: appendAudio(frame, into: &messages)
             }
+        case .metadata(let metadata):
+            own = metadata
+            // Without a track there is nothing to describe: it goes with the first one.
+            if video != nil || audio != nil { appendMetadata(into: &messages) }
         }
     }
 
     private mutating func appendMetadata(into messages: inout [FLVMessage]) {
-        let message = FLVMetadata.message(video: video, audio: audio, hevc: hevc, timestamp: lastTimestamp)
+        let message = FLVMetadata.message(
+            video: video,
+            audio: audio,
+            own: own,
+            hevc: hevc,
+            timestamp: lastTimestamp
+        )
         metadata = message
         messages.append(message)
     }
@@ -95,7 +113,12 @@ package struct FLVPackager: Sendable {
         }
         lastTimestamp = UInt32(truncatingIfNeeded: milliseconds(frame.dts))
         messages.append(
-            FLVMessage(kind: .audio, timestamp: lastTimestamp, header: .codedAudio(audio), payload: frame.payload)
+            FLVMessage(
+                kind: .audio,
+                timestamp: lastTimestamp,
+                header: .codedAudio(audio, form: hevc),
+                payload: frame.payload
+            )
         )
     }
 
@@ -111,15 +134,25 @@ package struct FLVPackager: Sendable {
         )
     }
 
-    /// Only AAC has a sequence header: what the other codecs need is in the AudioTagHeader.
+    /// Nil for codecs that need none: the AudioTagHeader or the frames themselves say it all.
     private func sequenceHeader(_ parameters: AudioParameters) -> FLVMessage? {
-        guard parameters.codec == .aac else { return nil }
+        let header: FLVCodecHeader
+        var record = parameters.configuration
+        switch (parameters.codec, hevc) {
+        case (.aac, _):
+            header = .aac(packetType: FLVAudio.sequenceStart)
+        case (.opus, .enhanced):
+            header = .opusSequence
+            if record.isEmpty { record = FLVAudioContent.opusHead(channels: parameters.channels) }
+        case (.opus, .legacy), (.g711a, _), (.g711u, _), (.mp3, _):
+            return nil
+        }
         return FLVMessage(
             kind: .audio,
             timestamp: lastTimestamp,
             isSequenceHeader: true,
-            header: .aac(packetType: FLVAudio.sequenceStart),
-            payload: ByteBuffer(bytes: parameters.configuration)
+            header: header,
+            payload: ByteBuffer(bytes: record)
         )
     }
 }

@@ -72,6 +72,7 @@ struct NALUnits {
             case 35: .delimiter
             default: .other
             }
+        case .av1, .vp9: .other
         }
     }
 

@@ -75,7 +75,7 @@ package struct AudioTrack {
         case .g711a, .g711u:
             emit(0..<bytes.count, samples: bytes.count, rate: 8000, pts: mark?.pts, into: &events)
             bytes.removeAll(keepingCapacity: true)
-        case .opus, nil:
+        case .opus, .mp3, nil:
             statistics.undecided += 1
             bytes.removeAll(keepingCapacity: true)
         }

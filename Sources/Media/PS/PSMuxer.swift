@@ -29,13 +29,15 @@ package struct PSMuxer: Sendable {
     package mutating func mux(_ event: MediaEvent, into output: inout [UInt8]) -> Bool {
         switch event {
         case .video(let parameters):
-            video = parameters
+            video = parameters.codec.hasNALUnits ? parameters : nil
             needsMap = true
         case .audio(let parameters):
-            audio = parameters.codec == .opus ? nil : parameters
+            audio = parameters.codec == .opus || parameters.codec == .mp3 ? nil : parameters
             needsMap = true
         case .frame(let frame):
             return frame.payload.readableBytesSpan.byteCount > 0 && mux(frame, into: &output)
+        case .metadata:
+            break
         }
         return false
     }

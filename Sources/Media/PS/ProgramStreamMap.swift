@@ -22,10 +22,13 @@ package enum PSStreamType: Equatable, Hashable, Sendable {
         switch self {
         case .video(.h264): 0x1B
         case .video(.h265): 0x24
+        // Not carried in program streams: 0x06 is private data.
+        case .video(.av1), .video(.vp9): 0x06
         case .audio(.aac): 0x0F
         case .audio(.g711a): 0x90
         case .audio(.g711u): 0x91
         case .audio(.opus): 0x9C
+        case .audio(.mp3): 0x03
         case .unsupported(let byte): byte
         }
     }

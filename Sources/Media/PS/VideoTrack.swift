@@ -7,46 +7,13 @@ import Wire
 /// its access unit. NAL units are found as the bytes come, so a picture is known to be over when the next one begins, even
 /// where the container says nothing.
 package struct VideoTrack {
-    package struct Statistics: Equatable, Sendable {
-        package var frames = 0
-        package var keyFrames = 0
-        package var parameterChanges = 0
-        /// Pictures that lost a part, by a gap or by being cut.
-        package var damaged = 0
-        /// Whole pictures that were withheld because no key frame came before them.
-        package var awaitingKeyFrame = 0
-        /// Key frames without parameter sets.
-        package var missingParameters = 0
-        /// Pictures beyond the largest size.
-        package var oversized = 0
-        package var unknownCodec = 0
-        /// The map said one codec, the bits another.
-        package var codecCorrections = 0
-        package var timestampJumps = 0
-        package var timeSourceChanges = 0
-    }
-
-    /// A NAL unit in `bytes`.
-    private struct Unit {
-        /// Of its start code, with the zero before it.
-        var start: Int
-        /// Of its first byte.
-        var header: Int
-        var kind: NALUnitKind = .invalid
-        /// It was asked which codec it proves: once, or two contradicting units would be asked for ever.
-        var isVerified = false
-    }
-
     /// The time of a PES packet, and where its payload begins.
     private struct Mark {
         var offset: Int
         var time: RawTime
     }
 
-    private static let mostUnits = 4096
     private static let mostMarks = 16
-    /// Larger gathering buffers are given back after their picture.
-    private static let largestKeptCapacity = 64 << 10
     /// A start code of 4 bytes and what it takes to classify the unit.
     private static let bytesToDecide = 4 + VideoCodec.bytesToClassify
     /// So many pictures in a row must end at a marker before a marker ends a picture (5.4.6 c).
@@ -57,9 +24,8 @@ package struct VideoTrack {
     private let largestFrame: Int
     private let gatesOnLoss: Bool
 
-    private var bytes: [UInt8] = []
-    private var units: [Unit] = []
-    private var scanned = 0
+    private var gathered = GatheredUnits()
+    /// Units whose kind is known.
     private var classified = 0
     private var hasPicture = false
     private var current: RawTime
@@ -130,58 +96,57 @@ package struct VideoTrack {
     /// - Parameter follows: a pack header came since the last video packet.
     package mutating func begin(_ time: RawTime, follows pack: Bool, into events: inout [MediaEvent]) {
         if undecided != nil { decide(isFinal: true, into: &events) }
-        guard !bytes.isEmpty else {
+        guard !gathered.isEmpty else {
             current = time
             return
         }
         let hasOtherPTS = time.pts != nil && time.pts != current.pts
         if hasOtherPTS || (pack && time.rtpTimestamp != current.rtpTimestamp) {
-            undecided = Mark(offset: bytes.count, time: time)
+            undecided = Mark(offset: gathered.count, time: time)
         }
     }
 
     /// Bytes of the elementary stream.
     package mutating func append(_ part: RawSpan, into events: inout [MediaEvent]) {
-        guard bytes.count + part.byteCount <= largestFrame else {
+        guard gathered.count + part.byteCount <= largestFrame else {
             counters.oversized += 1
             discard()
             return
         }
-        bytes.append(part)
+        gathered.append(part)
         if undecided != nil { decide(isFinal: false, into: &events) }
         guard undecided == nil else { return }
-        scan()
-        // Encrypted or foreign video has no start codes, or nothing but: it must not gather.
-        if units.isEmpty ? bytes.count > Self.largestKeptCapacity : units.count >= Self.mostUnits { discard() }
-        classify(upTo: bytes.count, isFinal: false, into: &events)
+        gathered.scan()
+        if gathered.isHopeless { discard() }
+        classify(upTo: gathered.count, isFinal: false, into: &events)
     }
 
     /// An RTP packet ended. `isWhole`: no PES packet of known length is open.
     @inline(__always)
     package mutating func packetEnded(marker: Bool, isWhole: Bool, into events: inout [MediaEvent]) {
-        if marker, isWhole, !bytes.isEmpty { markerEnded(into: &events) }
+        if marker, isWhole, !gathered.isEmpty { markerEnded(into: &events) }
     }
 
     private mutating func markerEnded(into events: inout [MediaEvent]) {
-        guard hasPicture, markerOffset != bytes.count else { return }
+        guard hasPicture, markerOffset != gathered.count else { return }
         if markerOffset != nil { hasEarlyMarker = true }
-        markerOffset = bytes.count
+        markerOffset = gathered.count
         if markerTrust >= Self.markersToTrust { flush(into: &events) }
     }
 
     /// The picture is over: the stream says so, or nothing has come for long enough.
     package mutating func flush(into events: inout [MediaEvent]) {
         if undecided != nil { decide(isFinal: true, into: &events) }
-        scan()
-        classify(upTo: bytes.count, isFinal: true, into: &events)
+        gathered.scan()
+        classify(upTo: gathered.count, isFinal: true, into: &events)
         guard hasPicture || codec == nil else { return }
-        close(at: bytes.count, early: true, into: &events)
+        close(at: gathered.count, early: true, into: &events)
         current = packetTime
     }
 
     /// Packets are missing: the picture that is being gathered is damaged, unless it had just ended.
     package mutating func discontinuity(into events: inout [MediaEvent]) {
-        if hasPicture, undecided == nil, markerOffset == bytes.count, markerTrust >= Self.markersToSave {
+        if hasPicture, undecided == nil, markerOffset == gathered.count, markerTrust >= Self.markersToSave {
             flush(into: &events)
         }
         discard()
@@ -189,11 +154,9 @@ package struct VideoTrack {
 
     /// Drops the picture that is being gathered and waits for a key frame.
     private mutating func discard() {
-        if !bytes.isEmpty { counters.damaged += 1 }
+        if !gathered.isEmpty { counters.damaged += 1 }
         if gatesOnLoss { awaitsKeyFrame = true }
-        bytes = []
-        units.removeAll(keepingCapacity: true)
-        scanned = 0
+        gathered.discard()
         classified = 0
         hasPicture = false
         marks = []
@@ -207,41 +170,20 @@ package struct VideoTrack {
 
 // Where one access unit ends and the next begins (5.4.6).
 extension VideoTrack {
-    /// Finds start codes in what came since the last call.
-    private mutating func scan() {
-        bytes.withSpan { span in
-            while let found = span.startCode(from: scanned) {
-                guard units.count < Self.mostUnits else {
-                    scanned = span.byteCount
-                    return
-                }
-                let hasZero = found > 0 && span.uint8(at: found - 1) == 0
-                units.append(Unit(start: hasZero ? found - 1 : found, header: found + 3))
-                scanned = found + 3
-            }
-            // The last two bytes may begin a start code.
-            scanned = max(scanned, span.byteCount - 2)
-        }
-    }
-
     /// Says whether the PES packet that began at the undecided mark begins an access unit. A packet without a start code at
     /// its beginning continues the last NAL unit, and its time belongs to the first access unit that begins in it.
     private mutating func decide(isFinal: Bool, into events: inout [MediaEvent]) {
-        guard let mark = undecided, isFinal || bytes.count - mark.offset >= Self.bytesToDecide else { return }
+        guard let mark = undecided, isFinal || gathered.count - mark.offset >= Self.bytesToDecide else { return }
         undecided = nil
-        let header: Int? = bytes.withSpan { span in
-            guard span.uint16(at: mark.offset) == 0 else { return nil }
-            if span.uint8(at: mark.offset + 2) == 1 { return mark.offset + 3 }
-            return span.uint16(at: mark.offset + 2) == 1 ? mark.offset + 4 : nil
-        }
-        scan()
+        let header = gathered.headerBehindStartCode(at: mark.offset)
+        gathered.scan()
         let moved = classify(upTo: mark.offset, isFinal: header != nil, into: &events)
         let offset = mark.offset - moved
         guard let header else {
             keep(Mark(offset: offset, time: mark.time))
             return
         }
-        let kind = codec.map { codec in bytes.withSpan { codec.kind(of: $0, at: header - moved) } }
+        let kind = codec.map { gathered.kind(at: header - moved, of: $0) }
         guard kind?.startsAccessUnit ?? true, hasPicture || codec == nil else {
             if current.pts == nil, mark.time.pts != nil {
                 current = mark.time
@@ -266,13 +208,13 @@ extension VideoTrack {
     @discardableResult
     private mutating func classify(upTo limit: Int, isFinal: Bool, into events: inout [MediaEvent]) -> Int {
         var moved = 0
-        while classified < units.count {
-            let unit = units[classified]
+        while classified < gathered.units.count {
+            let unit = gathered.units[classified]
             guard unit.header <= limit - moved,
-                isFinal || bytes.count - unit.header >= VideoCodec.bytesToClassify
+                isFinal || gathered.count - unit.header >= VideoCodec.bytesToClassify
             else { break }
             if !unit.isVerified {
-                units[classified].isVerified = true
+                gathered.verified(classified)
                 // A change of codec begins the classification anew.
                 if verifyCodec(unit.header) { continue }
             }
@@ -280,13 +222,13 @@ extension VideoTrack {
                 classified += 1
                 continue
             }
-            let kind = bytes.withSpan { codec.kind(of: $0, at: unit.header) }
+            let kind = gathered.kind(at: unit.header, of: codec)
             if hasPicture, kind.startsAccessUnit, !isSecondField(kind, at: unit.start) {
                 moved += unit.start
                 split(at: unit.start, into: &events)
                 continue
             }
-            units[classified].kind = kind
+            gathered.classified(classified, as: kind)
             if case .slice = kind { hasPicture = true }
             classified += 1
         }
@@ -302,7 +244,7 @@ extension VideoTrack {
     /// Trusts the bits more than the map. Returns whether the codec was changed.
     private mutating func verifyCodec(_ header: Int) -> Bool {
         if isProven, codec != nil, !isSuspicious(header) { return false }
-        let (proof, found) = bytes.withSpan { span in
+        let (proof, found) = gathered.withSpan { span in
             let proof = CodecGuess.proof(span, at: header)
             return (proof, proof ?? (codec == nil ? guess.look(at: span, header) : nil))
         }
@@ -317,8 +259,7 @@ extension VideoTrack {
 
     /// A unit that the present codec cannot have, and that would prove the other.
     private func isSuspicious(_ header: Int) -> Bool {
-        guard header < bytes.count else { return false }
-        let first = bytes[header]
+        guard let first = gathered.byte(at: header) else { return false }
         return codec == .h264 ? first == 0x40 || first == 0x42 : first & 0x9F == 7
     }
 
@@ -337,7 +278,7 @@ extension VideoTrack {
 
     /// Emits what lies before `end` and moves the rest to the front.
     private mutating func close(at end: Int, early: Bool, into events: inout [MediaEvent]) {
-        let count = units.firstIndex { $0.header > end } ?? units.count
+        let count = gathered.unitCount(before: end)
         if !early, hasPicture {
             markerTrust = markerOffset == end && !hasEarlyMarker ? min(markerTrust + 1, Self.markersToTrust) : 0
         }
@@ -347,23 +288,10 @@ extension VideoTrack {
         hasEarlyMarker = false
         hasPicture = false
         classified = 0
-        if end >= bytes.count {
-            units.removeAll(keepingCapacity: true)
+        gathered.removeFirst(end, units: count)
+        if gathered.isEmpty {
             marks.removeAll(keepingCapacity: true)
-            scanned = 0
-            if bytes.capacity > Self.largestKeptCapacity { bytes = [] } else { bytes.removeAll(keepingCapacity: true) }
             return
-        }
-        if bytes.capacity > Self.largestKeptCapacity {
-            bytes = Array(bytes[end...])
-        } else {
-            bytes.removeFirst(end)
-        }
-        scanned = max(scanned - end, 0)
-        units.removeFirst(count)
-        for index in units.indices {
-            units[index].start = max(units[index].start - end, 0)
-            units[index].header -= end
         }
         marks.removeAll { $0.offset < end }
         for index in marks.indices { marks[index].offset -= end }
@@ -378,45 +306,28 @@ extension VideoTrack {
             if count > 0 { counters.unknownCodec += 1 }
             return
         }
-        var size = 0
-        var isKey = false
-        var beginsWell: Bool?
-        var hasParameters = false
-        var hasHead = false
-        for index in 0..<count {
-            let length = unitEnd(index, count, end) - units[index].header
-            guard length > 0 else { continue }
-            switch units[index].kind {
-            case .slice(let startsPicture, let key):
-                if beginsWell == nil { beginsWell = startsPicture }
-                isKey = isKey || key
-                size += 4 + length
-            case .prefix, .suffix: size += 4 + length
-            case .sequenceParameterSet:
-                hasParameters = true
-                hasHead = beginsWell == nil
-            case .videoParameterSet, .pictureParameterSet: hasParameters = true
-            case .accessUnitDelimiter, .discardable, .invalid: break
-            }
+        let picture = gathered.summary(units: count, end: end)
+        if picture.hasParameters {
+            parameterSets.take(gathered.parameters(units: count, end: end, codec: codec))
         }
-        if hasParameters { collectParameters(count, end, codec) }
-        guard let beginsWell else { return }
+        guard let beginsWell = picture.beginsWell else { return }
         // The clock sees withheld pictures too, so that the time after them is right.
         let time = clock.next(current, neighbour: neighbourOffset)
-        let continuesClosed = closedEarly && units.first.map { hasBytes(before: $0.start) } == true
+        let continuesClosed = closedEarly && gathered.beginsInsideUnit
         // Without its first slice it is the rest of a picture that was lost, unless its head is there.
-        guard beginsWell || hasHead, !continuesClosed, units.count < Self.mostUnits else {
+        guard beginsWell || picture.hasHead, !continuesClosed, !gathered.isFull else {
             counters.damaged += 1
             if closedEarly { markerTrust = 0 }
             if gatesOnLoss { awaitsKeyFrame = true }
             return
         }
-        guard isKey || !awaitsKeyFrame else {
+        guard picture.isKey || !awaitsKeyFrame else {
             counters.awaitingKeyFrame += 1
             return
         }
-        if isKey {
-            guard let known = parameterSets.known, known.isComplete else {
+        if picture.isKey {
+            // Sets of which no record can be made start no decoder.
+            guard let known = parameterSets.known, known == announced || known.decoderConfiguration != nil else {
                 counters.missingParameters += 1
                 awaitsKeyFrame = true
                 return
@@ -430,48 +341,9 @@ extension VideoTrack {
             counters.keyFrames += 1
         }
         counters.frames += 1
-        let payload = payload(units: count, end: end, size: size)
-        events.append(.frame(Frame(track: .video, dts: time.dts, pts: time.pts, isKey: isKey, payload: payload)))
-    }
-
-    private func hasBytes(before start: Int) -> Bool {
-        bytes.prefix(start).contains { $0 != 0 }
-    }
-
-    /// Where unit `index` ends, without the zeros before the next start code.
-    private func unitEnd(_ index: Int, _ count: Int, _ end: Int) -> Int {
-        let next = index + 1 < count ? units[index + 1].start : end
-        var last = min(next, bytes.count)
-        let header = units[index].header
-        while last > header, bytes[last - 1] == 0 { last -= 1 }
-        return last
-    }
-
-    private func payload(units count: Int, end: Int, size: Int) -> ByteBuffer {
-        var buffer = ByteBufferAllocator().buffer(capacity: size)
-        for index in 0..<count {
-            switch units[index].kind {
-            case .slice, .prefix, .suffix: break
-            default: continue
-            }
-            let header = units[index].header
-            let last = unitEnd(index, count, end)
-            guard last > header else { continue }
-            buffer.writeInteger(UInt32(truncatingIfNeeded: last - header))
-            bytes.withSpan { span in
-                unsafe span.extracting(header..<last).withUnsafeBytes { unsafe _ = buffer.writeBytes($0) }
-            }
-        }
-        return buffer
-    }
-
-    /// Takes over the parameter sets of this access unit.
-    private mutating func collectParameters(_ count: Int, _ end: Int, _ codec: VideoCodec) {
-        var sets = VideoParameters(codec: codec, sps: [], pps: [], width: 0, height: 0)
-        for index in 0..<count {
-            let range = units[index].header..<unitEnd(index, count, end)
-            ParameterSetMemory.add(bytes[range], units[index].kind, to: &sets)
-        }
-        parameterSets.take(sets)
+        let payload = gathered.payload(units: count, end: end, size: picture.size)
+        events.append(
+            .frame(Frame(track: .video, dts: time.dts, pts: time.pts, isKey: picture.isKey, payload: payload))
+        )
     }
 }

@@ -49,6 +49,7 @@ package struct VideoDepacketizer: Sendable {
         switch codec {
         case .h264: receiveH264(payload, &video, &events)
         case .h265: receiveH265(payload, &video, &events)
+        case .av1, .vp9: break
         }
         if marker { video.flush(into: &events) }
     }

@@ -20,6 +20,27 @@ enum FLVSamples {
     /// AAC-LC, 44.1 kHz, stereo.
     static let aac = AudioParameters(codec: .aac, sampleRate: 44_100, channels: 2, configuration: [0x12, 0x10])
     static let g711a = AudioParameters(codec: .g711a, sampleRate: 8_000, channels: 1)
+    static let opus = AudioParameters(
+        codec: .opus,
+        sampleRate: 48_000,
+        channels: 2,
+        configuration: Array("OpusHead".utf8) + [1, 2, 0x38, 1, 0x80, 0xBB, 0, 0, 0, 0, 0]
+    )
+    static let mp3 = AudioParameters(codec: .mp3, sampleRate: 44_100, channels: 1)
+    /// The first bytes of a frame of lame: 64 kbit/s, 44.1 kHz, mono.
+    static let mp3Frame: [UInt8] = [0xFF, 0xFB, 0x50, 0xC4, 0, 0, 7, 0xA8]
+    /// libaom, 320x180, Main.
+    static let av1 = VideoParameters(
+        codec: .av1,
+        sps: [],
+        pps: [],
+        record: bytes("81000c000a0b000000043cfeccdaf90040"),
+        width: 320,
+        height: 180
+    )
+    /// libvpx, 320x180, profile 0: the size is in the key frames.
+    static let vp9 = VideoParameters(codec: .vp9, sps: [], pps: [], record: bytes("01000000000b820202020000"))
+    static let vp9KeyFrame = bytes("824983420013f00b360638241c184a00")
     static let g711u = AudioParameters(codec: .g711u, sampleRate: 8_000, channels: 1)
 
     static func bytes(_ hex: String) -> [UInt8] {
@@ -71,14 +92,23 @@ enum FLVSamples {
 
 /// A program of the machine, run to its end.
 enum Tool {
+    /// FFmpeg 8 or later, where the environment names one.
+    static let modernFFmpeg = ProcessInfo.processInfo.environment["GBGATE_FFMPEG"].flatMap { path in
+        FileManager.default.isExecutableFile(atPath: path) ? path : nil
+    }
+
     static func exists(_ name: String) -> Bool {
         FileManager.default.isExecutableFile(atPath: "/usr/bin/\(name)")
     }
 
     /// Standard output; standard error is thrown away.
     static func run(_ name: String, _ arguments: [String]) throws -> Data {
+        try run(path: "/usr/bin/\(name)", arguments)
+    }
+
+    static func run(path: String, _ arguments: [String]) throws -> Data {
         let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/\(name)")
+        process.executableURL = URL(fileURLWithPath: path)
         process.arguments = arguments
         let output = Pipe()
         process.standardOutput = output
