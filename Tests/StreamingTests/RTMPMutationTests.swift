@@ -58,7 +58,7 @@ struct RTMPMutationTests {
             for action in actions {
                 switch action {
                 case .send(let bytes): sent.writeImmutableBuffer(bytes)
-                case .publish, .play:
+                case .connect, .publish, .play:
                     others.append(action)
                     take(session.accept(now: Self.start))
                 case .message(let message):

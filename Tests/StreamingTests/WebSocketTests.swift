@@ -89,7 +89,7 @@ struct WebSocketTests {
             }
             return nil
         }
-        #expect(fault([0x81, 0x01, 0x41]) == .unmasked)
+        #expect(fault([0x81, 0x01, 0x41]) == .wrongMasking)
         #expect(fault([0xC1, 0x80, 0, 0, 0, 0]) == .reservedBits)
         #expect(fault([0x83, 0x80, 0, 0, 0, 0]) == .unknownOpcode(3))
         #expect(fault([0x09, 0x80, 0, 0, 0, 0]) == .badControlFrame)
@@ -101,6 +101,6 @@ struct WebSocketTests {
         let half = Array(repeating: 1 as UInt8, count: 600)
         #expect(fault(Self.frame(0x02, half) + Self.frame(0x80, half)) == .tooLong(limit: 1000))
         #expect(WebSocketFault.tooLong(limit: 1).closeCode == 1009)
-        #expect(WebSocketFault.unmasked.closeCode == 1002)
+        #expect(WebSocketFault.wrongMasking.closeCode == 1002)
     }
 }

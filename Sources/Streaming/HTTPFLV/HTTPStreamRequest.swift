@@ -35,7 +35,7 @@ package struct HTTPStreamRequest: Hashable, Sendable {
         var items: [String] = []
         for item in (parts.first ?? "").split(separator: "/") {
             // Decoded item by item: an encoded slash stays within its name, where it is refused.
-            guard let decoded = Self.decoded(item) else { throw .badEncoding }
+            guard let decoded = PercentEncoding.decode(item) else { throw .badEncoding }
             guard !decoded.contains("/"), !decoded.contains("?") else { throw .name(.forbidden) }
             items.append(decoded)
         }
@@ -51,30 +51,5 @@ package struct HTTPStreamRequest: Hashable, Sendable {
             throw .name(error)
         }
         address.query = parts.count > 1 ? String(parts[1]) : ""
-    }
-
-    private static func decoded(_ item: Substring) -> String? {
-        var bytes: [UInt8] = []
-        var rest = Array(item.utf8)[...]
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
-            }
-            guard let high = rest.popFirst().flatMap(hexadecimal), let low = rest.popFirst().flatMap(hexadecimal) else {
-                return nil
-            }
-            bytes.append(high << 4 | low)
-        }
-        return String(validating: bytes, as: UTF8.self)
-    }
-
-    private static func hexadecimal(_ digit: UInt8) -> UInt8? {
-        switch digit {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): digit &- UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): digit &- UInt8(ascii: "a") &+ 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): digit &- UInt8(ascii: "A") &+ 10
-        default: nil
-        }
     }
 }

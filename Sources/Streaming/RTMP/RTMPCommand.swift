@@ -46,13 +46,16 @@ struct RTMPCommand: Hashable, Sendable {
 }
 
 extension RTMPMessage {
-    /// The body as AMF0. AMF3 commands and data carry one byte before values that are AMF0 all the same.
+    /// The body as AMF0. AMF3 commands and data carry one byte, 0 in most, before values that are AMF0 all the same.
     var amf0Body: ByteBuffer {
         guard type == RTMPMessageType.commandAMF3.rawValue || type == RTMPMessageType.dataAMF3.rawValue else {
             return body
         }
         var rest = body
-        if rest.getInteger(at: rest.readerIndex, as: UInt8.self) == 0 { rest.moveReaderIndex(forwardBy: 1) }
+        // 2 is the marker of the name itself: some leave the byte out.
+        if rest.readableBytes > 0, rest.getInteger(at: rest.readerIndex, as: UInt8.self) != 2 {
+            rest.moveReaderIndex(forwardBy: 1)
+        }
         return rest
     }
 }

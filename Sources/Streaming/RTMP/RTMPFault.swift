@@ -17,8 +17,10 @@ package enum RTMPFault: Error, Hashable, Sendable {
     case connectWithoutApp
     /// A command that needs a `connect` before it.
     case notConnected(command: String)
-    /// The answer to publish or play was a refusal; the peer was told.
+    /// The answer to connect, publish or play was a refusal; the peer was told.
     case refused(String)
+    /// This server ended a publisher; the peer was told.
+    case ended(String)
 
     package var explanation: String {
         switch self {
@@ -35,7 +37,9 @@ package enum RTMPFault: Error, Hashable, Sendable {
         case .timeout(.media): "sent nothing for too long while publishing"
         case .connectWithoutApp: "connect names no app: the URL must be rtmp://host/app/stream"
         case .notConnected(let command): "\(command) before connect"
+        case .timeout(.ping): "a player that did not answer for too long"
         case .refused(let description): "refused: \(description)"
+        case .ended(let description): "ended by this server: \(description)"
         }
     }
 }
@@ -43,4 +47,5 @@ package enum RTMPFault: Error, Hashable, Sendable {
 package enum RTMPTimeout: Hashable, Sendable {
     case role
     case media
+    case ping
 }

@@ -11,30 +11,67 @@ package enum WebSocketOpcode: UInt8, Hashable, Sendable {
     var isControl: Bool { rawValue >= 8 }
 }
 
-/// Writes server frames (RFC 6455 section 5). They are not masked, so that the bytes are the same for every viewer.
+/// Writes frames (RFC 6455 section 5). A server's are not masked, so that the bytes are the same for every viewer.
 package enum WebSocketFrame {
-    /// Appends the header of an unfragmented frame of `length` payload bytes: 2, 4 or 10 bytes.
+    /// Appends the header of an unfragmented server frame of `length` payload bytes: 2, 4 or 10 bytes.
     package static func writeHeader(opcode: WebSocketOpcode, length: Int, into buffer: inout ByteBuffer) {
+        writeHeader(opcode: opcode, length: length, masked: 0, into: &buffer)
+    }
+
+    private static func writeHeader(
+        opcode: WebSocketOpcode,
+        length: Int,
+        masked: UInt8,
+        into buffer: inout ByteBuffer
+    ) {
         let first: UInt8 = 0x80 | opcode.rawValue
         switch length {
         case ...125:
-            buffer.writeMultipleIntegers(first, UInt8(truncatingIfNeeded: max(length, 0)))
+            buffer.writeMultipleIntegers(first, masked | UInt8(truncatingIfNeeded: max(length, 0)))
         case ...0xFFFF:
-            buffer.writeMultipleIntegers(first, 126 as UInt8, UInt16(truncatingIfNeeded: length))
+            buffer.writeMultipleIntegers(first, masked | 126, UInt16(truncatingIfNeeded: length))
         default:
-            buffer.writeMultipleIntegers(first, 127 as UInt8, UInt64(length))
+            buffer.writeMultipleIntegers(first, masked | 127, UInt64(length))
         }
     }
 
-    /// Appends a whole frame.
+    /// Appends a whole server frame.
     package static func write(opcode: WebSocketOpcode, payload: ByteBuffer, into buffer: inout ByteBuffer) {
         writeHeader(opcode: opcode, length: payload.readableBytes, into: &buffer)
         buffer.writeImmutableBuffer(payload)
     }
 
-    /// Appends a close frame with a status code (section 7.4).
-    package static func writeClose(code: UInt16, into buffer: inout ByteBuffer) {
-        writeHeader(opcode: .close, length: 2, into: &buffer)
+    /// Appends a whole client frame, masked (section 5.3).
+    package static func write(
+        opcode: WebSocketOpcode,
+        payload: ByteBuffer,
+        mask: UInt32,
+        into buffer: inout ByteBuffer
+    ) {
+        writeHeader(opcode: opcode, length: payload.readableBytes, masked: 0x80, into: &buffer)
+        buffer.writeInteger(mask)
+        buffer.writeImmutableBuffer(WebSocketMask.apply(mask, to: payload))
+    }
+
+    /// Appends a server's close frame with a status code (section 7.4) and, for people, a reason; what exceeds a control frame
+    /// is cut off.
+    package static func writeClose(code: UInt16, reason: String = "", into buffer: inout ByteBuffer) {
+        var text = reason
+        while text.utf8.count > 123 { text.removeLast() }
+        writeHeader(opcode: .close, length: 2 + text.utf8.count, into: &buffer)
         buffer.writeInteger(code)
+        buffer.writeString(text)
+    }
+}
+
+enum WebSocketMask {
+    static func apply(_ mask: UInt32, to payload: ByteBuffer) -> ByteBuffer {
+        var result = ByteBufferAllocator().buffer(capacity: payload.readableBytes)
+        var rest = payload
+        while let word = rest.readInteger(as: UInt32.self) { result.writeInteger(word ^ mask) }
+        for (index, byte) in rest.readableBytesView.enumerated() {
+            result.writeInteger(byte ^ UInt8(truncatingIfNeeded: mask >> UInt32(24 &- 8 &* (index & 3))))
+        }
+        return result
     }
 }

@@ -11,8 +11,23 @@ package enum RTMPChunkWriter {
     /// Media is sent on this message stream: the one that every `createStream` is answered with.
     package static let mediaStreamID: UInt32 = 1
 
-    /// Appends a media message for the players.
-    package static func write(_ message: FLVMessage, into buffer: inout ByteBuffer) {
+    /// What stands before metadata that is published: the AMF0 string `@setDataFrame`.
+    private static let setDataFrame: ByteBuffer = {
+        var bytes = ByteBuffer()
+        AMF0Value.string("@setDataFrame").write(into: &bytes)
+        return bytes
+    }()
+
+    /// Appends a media message for the players, or for a server that we publish to.
+    /// - Parameters:
+    ///   - streamID: the message stream; a server that we publish to has named it.
+    ///   - isPublishing: metadata goes behind `@setDataFrame`.
+    package static func write(
+        _ message: FLVMessage,
+        streamID: UInt32 = mediaStreamID,
+        isPublishing: Bool = false,
+        into buffer: inout ByteBuffer
+    ) {
         // Chunk stream ids as lal has them, so that a capture looks familiar.
         let chunkStream: UInt8 =
             switch message.kind {
@@ -20,7 +35,8 @@ package enum RTMPChunkWriter {
             case .audio: 6
             case .video: 7
             }
-        let length = message.length
+        let prefix = isPublishing && message.kind == .script ? setDataFrame : ByteBuffer()
+        let length = message.length &+ prefix.readableBytes
         guard length <= 0xFF_FFFF else { return }
         let chunks = length / chunkSize
         buffer.reserveCapacity(minimumWritableBytes: length &+ 24 &+ 5 &* chunks)
@@ -29,13 +45,14 @@ package enum RTMPChunkWriter {
             type: message.kind.rawValue,
             timestamp: message.timestamp,
             length: length,
-            streamID: mediaStreamID,
+            streamID: streamID,
             into: &buffer
         )
+        buffer.writeImmutableBuffer(prefix)
         message.header.write(into: &buffer)
         writeBody(
             message.payload,
-            roomInFirstChunk: chunkSize &- message.header.count,
+            roomInFirstChunk: chunkSize &- message.header.count &- prefix.readableBytes,
             chunkSize: chunkSize,
             chunkStream: chunkStream,
             timestamp: message.timestamp,

@@ -20,9 +20,8 @@ enum RTMPHandshake {
             s1.replaceSubrange(4..<8, with: [4, 5, 0, 1])
             RTMPDigest.sign(&s1, scheme: scheme, key: RTMPDigest.serverKey)
             s2 = Array(random.suffix(blockLength))
-            let key = HMACSHA256.code(key: RTMPDigest.fullServerKey, digest)
-            let body = Array(s2.prefix(blockLength - HMACSHA256.length))
-            s2.replaceSubrange(body.count..<blockLength, with: HMACSHA256.code(key: key, body))
+            let code = RTMPDigest.answer(to: digest, key: RTMPDigest.fullServerKey, in: s2)
+            s2.replaceSubrange(blockLength - code.count..<blockLength, with: code)
         } else {
             s2 = c1
         }
@@ -50,11 +49,12 @@ enum RTMPDigest {
 
     static let playerKey = Array("Genuine Adobe Flash Player 001".utf8)
     static let serverKey = Array("Genuine Adobe Flash Media Server 001".utf8)
-    static let fullServerKey: [UInt8] =
-        serverKey + [
-            0xF0, 0xEE, 0xC2, 0x4A, 0x80, 0x68, 0xBE, 0xE8, 0x2E, 0x00, 0xD0, 0xD1, 0x02, 0x9E, 0x7E, 0x57,
-            0x6E, 0xEC, 0x5D, 0x2D, 0x29, 0x80, 0x6F, 0xAB, 0x93, 0xB8, 0xE6, 0x36, 0xCF, 0xEB, 0x31, 0xAE,
-        ]
+    static let fullPlayerKey = playerKey + keyEnd
+    static let fullServerKey = serverKey + keyEnd
+    private static let keyEnd: [UInt8] = [
+        0xF0, 0xEE, 0xC2, 0x4A, 0x80, 0x68, 0xBE, 0xE8, 0x2E, 0x00, 0xD0, 0xD1, 0x02, 0x9E, 0x7E, 0x57,
+        0x6E, 0xEC, 0x5D, 0x2D, 0x29, 0x80, 0x6F, 0xAB, 0x93, 0xB8, 0xE6, 0x36, 0xCF, 0xEB, 0x31, 0xAE,
+    ]
 
     /// The digest of a block and where it was, nil when neither place holds a valid one.
     static func find(in block: [UInt8], key: [UInt8]) -> (Scheme, [UInt8])? {
@@ -71,6 +71,11 @@ enum RTMPDigest {
     static func sign(_ block: inout [UInt8], scheme: Scheme, key: [UInt8]) {
         guard let offset = scheme.digestOffset(in: block) else { return }
         block.replaceSubrange(offset..<offset + HMACSHA256.length, with: code(of: block, without: offset, key: key))
+    }
+
+    /// What the last bytes of the block hold that answers a signed one (C2, S2): a proof of having read its digest.
+    static func answer(to digest: [UInt8], key: [UInt8], in block: [UInt8]) -> [UInt8] {
+        HMACSHA256.code(key: HMACSHA256.code(key: key, digest), Array(block.dropLast(HMACSHA256.length)))
     }
 
     private static func code(of block: [UInt8], without offset: Int, key: [UInt8]) -> [UInt8] {

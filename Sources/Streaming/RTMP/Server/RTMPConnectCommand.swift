@@ -1,15 +1,16 @@
-import Media
+package import Media
 
 /// What a client says in `connect` (RTMP 1.0 section 7.2.1.1 and Enhanced RTMP).
-struct RTMPConnectCommand: Hashable, Sendable {
+package struct RTMPConnectCommand: Hashable, Sendable {
     /// Without slashes at the ends and without a query.
-    var app: String
+    package var app: String
     /// Some clients put the URL's parameters behind the app.
-    var query: String
-    var tcURL: String
-    var flashVersion: String
+    package var query: String
+    package var tcURL: String
+    package var flashVersion: String
     var objectEncoding: Double
-    var hevc: FLVHEVCFormat
+    /// What the client can take.
+    package var hevc: FLVHEVCFormat
     var isEnhanced: Bool
 
     init(_ command: RTMPCommand) throws(RTMPFault) {
@@ -17,25 +18,14 @@ struct RTMPConnectCommand: Hashable, Sendable {
             throw .connectWithoutApp
         }
         let parts = app.split(separator: "?", maxSplits: 1)
-        self.app = String(parts.first ?? "")
+        self.app = parts.first.map { $0.split(separator: "/").joined(separator: "/") } ?? ""
         query = parts.count > 1 ? String(parts[1]) : ""
         tcURL = properties["tcUrl"]?.string ?? ""
         flashVersion = properties["flashVer"]?.string ?? ""
         objectEncoding = properties["objectEncoding"]?.number ?? 0
-        let codecs = Self.codecs(properties)
-        isEnhanced = !codecs.isEmpty
-        hevc = codecs.contains("hvc1") || codecs.contains("*") ? .enhanced : .legacy
-    }
-
-    /// FourCCs of version 1 (a list) and of version 2 (names with what the client can do with each).
-    private static func codecs(_ properties: AMF0Value) -> [String] {
-        var names: [String] = []
-        if case .strictArray(let values) = properties["fourCcList"] { names += values.compactMap(\.string) }
-        switch properties["videoFourCcInfoMap"] {
-        case .object(let codecs), .ecmaArray(let codecs): names += codecs.map(\.name)
-        default: break
-        }
-        return names
+        let codecs = RTMPEnhancement.codecs(in: properties)
+        isEnhanced = !codecs.isEmpty || properties["capsEx"] != nil
+        hevc = RTMPEnhancement.hevc(codecs)
     }
 
     func request(name: String) throws(StreamAddress.Fault) -> RTMPRequest {

@@ -84,27 +84,32 @@ struct RTMPChunkReader: Sendable {
 
     private mutating func parseHeader(_ input: inout ByteBuffer) throws(RTMPFault) -> Bool {
         guard let header = RTMPChunkHeader(input) else { return false }
-        let index = streams.firstIndex { $0.id == header.chunkStream }
-        var stream = index.map { streams[$0] } ?? RTMPChunkStream(id: header.chunkStream)
+        if let index = streams.firstIndex(where: { $0.id == header.chunkStream }) {
+            let given = streams[index].received
+            guard let length = streams[index].begin(header, in: input) else { return false }
+            incompleteBytes &-= given &- streams[index].received
+            try beginChunk(of: index)
+            input.moveReaderIndex(forwardBy: length)
+            return true
+        }
         // The first message of a chunk stream has nothing to inherit from; FFmpeg and librtmp begin some with fmt 1 all the same.
-        guard index != nil || header.format <= 1 else { throw .headerOfNothing(chunkStream: header.chunkStream) }
-        let given = stream.received
+        guard header.format <= 1 else { throw .headerOfNothing(chunkStream: header.chunkStream) }
+        var stream = RTMPChunkStream(id: header.chunkStream)
         guard let length = stream.begin(header, in: input) else { return false }
-        incompleteBytes &-= given &- stream.received
-        guard stream.length <= limits.messageLength else {
-            throw .messageTooLong(length: stream.length, limit: limits.messageLength)
-        }
-        if let index {
-            current = index
-            streams[index] = stream
-        } else {
-            guard streams.count < Self.maximumChunkStreams else { throw .tooManyChunkStreams }
-            current = streams.count
-            streams.append(stream)
-        }
-        missing = min(chunkSize, stream.missing)
+        guard streams.count < Self.maximumChunkStreams else { throw .tooManyChunkStreams }
+        streams.append(stream)
+        try beginChunk(of: streams.count &- 1)
         input.moveReaderIndex(forwardBy: length)
         return true
+    }
+
+    private mutating func beginChunk(of index: Int) throws(RTMPFault) {
+        let length = streams[index].length
+        guard length <= limits.messageLength else {
+            throw .messageTooLong(length: length, limit: limits.messageLength)
+        }
+        current = index
+        missing = min(chunkSize, streams[index].missing)
     }
 
     /// The message that is complete, unless it was for the reader itself.
