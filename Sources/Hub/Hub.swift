@@ -19,7 +19,7 @@ package final class Hub: Sendable {
 
     /// - Parameters:
     ///   - group: all connections that are to be given to the Hub must run on its loops.
-    ///   - onEvent: called on the loop where it happened.
+    ///   - onEvent: called on one of the loops: for each event by itself, and in their order.
     package init(
         group: any EventLoopGroup,
         configuration: HubConfiguration = HubConfiguration(),
@@ -58,14 +58,17 @@ package final class Hub: Sendable {
     }
 
     /// Makes the input of a stream, on the loop that is given and that must be the current one.
-    /// - Parameter onKick: called on the loop when the API ends the session; the owner closes it and calls `finish()`.
+    /// - Parameters:
+    ///   - policy: `.reject`: takes nothing over and is not taken over; nil: as configured.
+    ///   - onKick: called on the loop, once, when the Hub ends the session; the owner closes it and calls `finish()`.
     /// - Throws: `.alreadyPublished` when another session publishes the stream.
     package func publish(
         _ stream: String,
         app: String,
         session: SessionInfo,
         on loop: any EventLoop,
-        onKick: @escaping () -> Void
+        policy: PublisherPolicy? = nil,
+        onKick: @escaping (PublisherEnd) -> Void
     ) throws(HubError) -> StreamPublisher {
         let dispatcher = try dispatcher(of: loop)
         let publisher = StreamPublisher(
@@ -78,10 +81,14 @@ package final class Hub: Sendable {
         let publication = StreamRegistry.Publication(
             session: session,
             loop: loop,
+            policy: policy ?? configuration.publisherPolicy,
+            gate: publisher.gate,
             publisher: NIOLoopBound(publisher, eventLoop: loop)
         )
-        let (readers, lastTime) = try registry.enter(publication, stream: stream, app: app)
-        publisher.start(readers, after: lastTime)
+        let entrance = try registry.enter(publication, stream: stream, app: app)
+        publisher.start(entrance)
+        let name = session.remoteAddress.isEmpty ? session.id : session.remoteAddress
+        entrance.replaced?.run { $0.giveWay(to: name) }
         return publisher
     }
 
@@ -89,7 +96,11 @@ package final class Hub: Sendable {
     ///
     /// From now on nothing may be written to the channel but by `Viewer.send(control:)`. The viewer leaves when the channel
     /// closes; the Hub closes the channel of a viewer that stalls or is kicked.
-    /// - Parameter prologue: what the connection still has to say before the stream, such as an HTTP response head.
+    /// - Parameters:
+    ///   - prologue: what the connection still has to say before the stream, such as an HTTP response head.
+    ///   - onEnd: called when the Hub ends the viewer: what it returns is sent behind the last whole message, then the channel
+    ///     is closed. Not called when the peer is gone or takes nothing.
+    /// - Throws: `.unsupportedCodec` when the stream's publisher is known and the form cannot carry its video.
     package func view(
         _ stream: String,
         app: String,
@@ -97,18 +108,25 @@ package final class Hub: Sendable {
         session: SessionInfo,
         channel: any Channel,
         sink: ViewerSink = .descriptor,
-        prologue: ByteBuffer = ByteBuffer()
+        prologue: ByteBuffer = ByteBuffer(),
+        onEnd: ((Viewer.CloseReason) -> ByteBuffer?)? = nil
     ) throws(HubError) -> Viewer {
         let dispatcher = try dispatcher(of: channel.eventLoop)
-        try registry.enterViewer(session, stream: stream, app: app)
+        try registry.enterViewer(session, stream: stream, app: app, format: format)
         return dispatcher.add(
             session,
             stream: stream,
             format: format,
             channel: channel,
             sink: sink,
-            prologue: prologue
+            prologue: prologue,
+            onEnd: onEnd
         )
+    }
+
+    /// Who publishes and how many watch, at this moment; nil when there is no such stream.
+    package func presence(of stream: String) -> StreamPresence? {
+        registry.presence(of: stream)
     }
 
     /// The session that publishes a stream, if any.
@@ -139,6 +157,7 @@ extension Hub {
         for dispatcher in dispatchers {
             if let part = try? await dispatcher.loop.submit({ dispatcher.statistics }).get() { sum.add(part) }
         }
+        sum.refusedSlabs = registry.slabs.refusedSlabs
         return sum
     }
 
@@ -147,7 +166,7 @@ extension Hub {
     package func kick(session: String, of stream: String) async -> KickFailure? {
         guard registry.streams.contains(where: { $0.name == stream }) else { return .noStream }
         if let publication = registry.publication(of: stream), publication.session.id == session {
-            publication.run { $0.kick() }
+            publication.run { $0.end(.kicked) }
             return nil
         }
         for dispatcher in dispatchers {
@@ -157,6 +176,15 @@ extension Hub {
         return .noSession
     }
 
+    /// Ends all publishers and viewers: each is told, and has until the limit to take it.
+    package func shutdown(within limit: TimeAmount = .seconds(1)) async {
+        for publication in registry.publications { publication.run { $0.end(.shutdown) } }
+        let ends = dispatchers.map { dispatcher in
+            dispatcher.loop.flatSubmit { dispatcher.endViewers(within: limit) }
+        }
+        for end in ends { try? await end.get() }
+    }
+
     package enum KickFailure: Hashable, Sendable {
         case noStream
         case noSession
@@ -164,8 +192,8 @@ extension Hub {
 
     private func collect(_ stream: String?) async -> [StreamSnapshot] {
         var streams: [String: StreamSnapshot] = [:]
-        for (name, app) in registry.streams where stream == nil || stream == name {
-            streams[name] = StreamSnapshot(name: name, app: app)
+        for (name, app, graceUntil) in registry.streams where stream == nil || stream == name {
+            streams[name] = StreamSnapshot(name: name, app: app, graceUntil: graceUntil)
         }
         for dispatcher in dispatchers {
             guard let reports = try? await dispatcher.loop.submit({ dispatcher.report(on: stream) }).get() else {
@@ -183,8 +211,10 @@ extension StreamSnapshot {
         if report.publisher != nil {
             let viewers = viewers
             let app = app
+            let graceUntil = graceUntil
             self = report
             self.app = app
+            self.graceUntil = graceUntil
             self.viewers = viewers
         }
         viewers.append(contentsOf: report.viewers)

@@ -1,3 +1,5 @@
+package import Media
+
 /// Why the Hub refuses a publisher or a viewer.
 package enum HubError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Another session publishes this stream; it stays.
@@ -5,6 +7,8 @@ package enum HubError: Error, Hashable, Sendable, CustomStringConvertible {
     case tooManyStreams(limit: Int)
     case tooManyViewers(limit: Int)
     case tooManyViewersOfStream(String, limit: Int)
+    /// The publisher's codec cannot be carried in the form that the viewer asks for.
+    case unsupportedCodec(stream: String, codec: VideoCodec, format: WireFormat)
     /// The connection runs on an event loop that the Hub was not made with.
     case foreignEventLoop
 
@@ -18,8 +22,27 @@ package enum HubError: Error, Hashable, Sendable, CustomStringConvertible {
             "there are \(limit) viewers, the configured maximum"
         case .tooManyViewersOfStream(let stream, let limit):
             "watch \(stream): it has \(limit) viewers, the configured maximum of a stream"
+        case .unsupportedCodec(let stream, let codec, let format):
+            "watch \(stream): \(format.description) cannot carry its \(codec.rawValue); use a player that speaks enhanced RTMP"
         case .foreignEventLoop:
             "the connection's event loop is none of the Hub's"
+        }
+    }
+}
+
+/// Why the Hub ends a publisher.
+package enum PublisherEnd: Hashable, Sendable, CustomStringConvertible {
+    /// The API ended the session.
+    case kicked
+    /// Another one publishes the stream now: its `host:port`, or its session id.
+    case takenOver(by: String)
+    case shutdown
+
+    package var description: String {
+        switch self {
+        case .kicked: "ended by the API"
+        case .takenOver(let other): "taken over by \(other)"
+        case .shutdown: "the server shuts down"
         }
     }
 }

@@ -1,5 +1,6 @@
 import CSockets
 import NIOCore
+import NIOEmbedded
 import Testing
 
 @testable import Hub
@@ -24,8 +25,14 @@ struct NumberedLog {
     let log: ByteLog
     var count = 0
 
-    init() {
-        log = ByteLog(id: 1, format: .flv, pool: pool)
+    /// The slowest reader; it stands at the beginning until it is moved.
+    let progress = ReadProgress()
+
+    init(_ settings: LogSettings = LogSettings()) {
+        log = ByteLog(id: 1, format: .flv, settings: settings, pool: pool)
+        let registry = StreamRegistry(configuration: HubConfiguration(), loops: 1, onEvent: { _ in })
+        let dispatcher = LoopDispatcher(loop: EmbeddedEventLoop(), index: 0, registry: registry)
+        log.readers = [StreamRegistry.Reader(dispatcher: dispatcher, format: .flv, progress: progress)]
     }
 
     static func message(_ number: Int, length: Int) -> [UInt8] {
@@ -43,7 +50,7 @@ struct NumberedLog {
             headers: ByteBlock(ByteBuffer(string: "<headers \(headers)>"))
         )
         Self.message(count, length: length).withUnsafeBytes { bytes in
-            log.append(bytes, timestamp: UInt32(count * 40), preamble: isKey ? preamble : nil)
+            _ = log.append(bytes, timestamp: UInt32(count * 40), preamble: isKey ? preamble : nil)
         }
         count += 1
     }
@@ -138,7 +145,9 @@ struct CursorReader {
         var numbered = NumberedLog()
         for index in 0..<100 {
             numbered.append(length: 20_000, isKey: index % 10 == 0)
+            numbered.log.forgetChanges()
             numbered.log.trim(to: 16 << 20)
+            numbered.log.forgetChanges()
         }
         let log = numbered.log
         #expect(log.key?.timestamp == UInt32(90 * 40))
@@ -156,17 +165,51 @@ struct CursorReader {
         #expect(!started)
     }
 
+    /// A publisher that was held up sends seconds at once: who has read all that there was is not behind.
+    @Test func keepsABurstForThoseWhoHaveNotHeardOfIt() {
+        var numbered = NumberedLog()
+        for index in 0..<20 {
+            numbered.append(length: 20_000, isKey: index % 10 == 0)
+            numbered.log.trim(to: 16 << 20)
+        }
+        let end = LogView(numbered.log.snapshot()).end.slab
+        numbered.log.forgetChanges()
+        numbered.progress.set(log: 1, oldest: end)
+        for index in 20..<60 {
+            numbered.append(length: 20_000, isKey: index % 10 == 0)
+            numbered.log.trim(to: 16 << 20)
+        }
+        #expect(numbered.log.takeChanges().first <= end)
+        // Told of all, a reader that stays there is.
+        for index in 60..<62 {
+            numbered.append(length: 20_000, isKey: index == 60)
+            numbered.log.trim(to: 16 << 20)
+        }
+        #expect(numbered.log.takeChanges().first > end)
+    }
+
     @Test func givesMemoryBack() {
         let pool = SlabPool(warmBytes: 4 * Slab.size)
-        var slabs: [Slab] = (0..<40).map { Slab(pool: pool, position: $0, timestamp: 0) }
+        var slabs: [Slab] = (0..<40).compactMap { pool.slab($0) }
         #expect(pool.slabsInUse == 40)
         slabs.removeAll()
         #expect(pool.slabsInUse == 0)
         #expect(pool.warmSlabs == 4)
         // Memory that went back to the system can be used again.
-        let again = (0..<40).map { Slab(pool: pool, position: $0, timestamp: 0) }
+        let again = (0..<40).compactMap { pool.slab($0) }
         for slab in again { slab.base.storeBytes(of: UInt8(7), as: UInt8.self) }
         #expect(Set(again.map(\.base)).count == 40)
+    }
+
+    @Test("half of what is in use stays warm for streams that begin a new group together")
+    func keepsMemoryForTheNextGroups() {
+        let pool = SlabPool(warmBytes: 4 * Slab.size)
+        var slabs: [Slab] = (0..<90).compactMap { pool.slab($0) }
+        slabs.removeFirst(30)
+        #expect(pool.warmSlabs == 30)
+        slabs.removeFirst(40)
+        #expect(pool.slabsInUse == 20)
+        #expect(pool.warmSlabs == 10)
     }
 }
 
@@ -268,6 +311,12 @@ struct CursorReader {
         _ = reader.cursor.start(in: view)
         while reader.take(100_000, from: view) > 0 {}
         #expect(reader.messages() == [0, 500])
+    }
+}
+
+extension SlabPool {
+    fileprivate func slab(_ position: Int) -> Slab? {
+        take().map { Slab($0, of: self, position: position, timestamp: 0) }
     }
 }
 

@@ -13,6 +13,8 @@ struct FakeCamera {
     var keyLength = 6000
     var length = 1000
     var group = 10
+    /// Shown later than decoded, as with B-frames.
+    var isReordered = false
 
     var parameters: VideoParameters {
         switch codec {
@@ -27,6 +29,8 @@ struct FakeCamera {
                 width: 640,
                 height: 360
             )
+        case .av1, .vp9:
+            VideoParameters(codec: codec, sps: [], pps: [], record: [0x81, 0, 0x0C, 0], width: 640, height: 360)
         }
     }
 
@@ -51,7 +55,8 @@ struct FakeCamera {
             time += 3600
             picture += 1
         }
-        return .frame(Frame(track: .video, dts: time, pts: time, isKey: isKey, payload: payload))
+        let delay: Int64 = isReordered ? (isKey ? 7200 : [14_400, 0, 3600][picture % 3]) : 0
+        return .frame(Frame(track: .video, dts: time, pts: time + delay, isKey: isKey, payload: payload))
     }
 
     func sound() -> MediaEvent {
@@ -79,12 +84,17 @@ final class HubFixture {
 
     var dispatcher: LoopDispatcher { hub.dispatchers[0] }
 
-    func publish(_ stream: String = "door", onKick: @escaping () -> Void = {}) throws -> StreamPublisher {
+    func publish(
+        _ stream: String = "door",
+        policy: PublisherPolicy? = nil,
+        onKick: @escaping (PublisherEnd) -> Void = { _ in }
+    ) throws -> StreamPublisher {
         try hub.publish(
             stream,
             app: "live",
             session: hub.makeSession(.ps, .publisher),
             on: loop,
+            policy: policy,
             onKick: onKick
         )
     }
@@ -93,6 +103,7 @@ final class HubFixture {
         _ stream: String = "door",
         as format: WireFormat = .flv,
         prologue: String = "",
+        onEnd: ((Viewer.CloseReason) -> ByteBuffer?)? = nil,
         handler: (any ChannelOutboundHandler & Sendable)? = nil
     ) throws -> (viewer: Viewer, output: Output) {
         let channel = EmbeddedChannel(loop: loop)
@@ -105,7 +116,8 @@ final class HubFixture {
             as: format,
             session: hub.makeSession(.flv, .viewer),
             channel: channel,
-            prologue: ByteBuffer(string: prologue)
+            prologue: ByteBuffer(string: prologue),
+            onEnd: onEnd
         )
         return (viewer, Output(channel: channel))
     }

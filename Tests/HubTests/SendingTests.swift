@@ -122,13 +122,13 @@ import Testing
     @Test func kickEndsOneSession() throws {
         let fixture = HubFixture()
         var kicked = false
-        let publisher = try fixture.publish(onKick: { kicked = true })
+        let publisher = try fixture.publish(onKick: { _ in kicked = true })
         let (viewer, _) = try fixture.watch()
         let (other, _) = try fixture.watch()
         #expect(!fixture.dispatcher.kick(session: "FLVPUBSUB9", of: "door"))
         #expect(fixture.dispatcher.kick(session: "FLVPUBSUB1", of: "door"))
         #expect(viewer.closeReason == .kicked && viewer.isClosed && !other.isClosed)
-        publisher.kick()
+        publisher.end(.kicked)
         #expect(kicked)
     }
 
@@ -194,14 +194,14 @@ import Testing
         let before = try output.drain().readableBytes
         fixture.hub.registry.load.report(sends: 100_000, ofLoop: 0)
         publisher.receive(fixture.camera.nextPicture())
-        fixture.loop.advanceTime(by: .milliseconds(39))
+        fixture.loop.advanceTime(by: .milliseconds(49))
         publisher.receive(fixture.camera.nextPicture())
         #expect(try output.drain().readableBytes == before)
         fixture.loop.advanceTime(by: .milliseconds(1))
         #expect(try output.messages().pictures == Array(0..<7))
         // The next one waits for itself.
         publisher.receive(fixture.camera.nextPicture())
-        fixture.loop.advanceTime(by: .milliseconds(39))
+        fixture.loop.advanceTime(by: .milliseconds(49))
         #expect(try output.messages().pictures.count == 7)
         fixture.loop.advanceTime(by: .milliseconds(1))
         #expect(try output.messages().pictures.count == 8)
@@ -260,7 +260,8 @@ import Testing
         publisher.receive(fixture.camera.start)
         let (viewer, output) = try fixture.watch()
         fixture.play(publisher, pictures: 149)
-        #expect(fixture.hub.registry.slabs.slabsInUse > 20)
+        // One group of 50 pictures: the viewer has read those before it.
+        #expect((14...20).contains(fixture.hub.registry.slabs.slabsInUse))
         #expect(try output.messages().pictures.count == 149)
         viewer.close()
         fixture.play(publisher, pictures: 2)

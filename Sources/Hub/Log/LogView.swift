@@ -1,18 +1,26 @@
 /// A log as one loop knows it. Its slabs are shared with the writer and with other loops.
 final class LogView {
-    private(set) var log: Int
+    let log: Int
+    let publication: Int
     private(set) var first: Int
     private(set) var slabs: [LogSlab]
     private(set) var key: KeyFrame?
+    private(set) var oldest: KeyFrame?
+    private(set) var start: KeyFrame?
+    private(set) var cap: LogPosition?
     private(set) var timestamp: UInt32
     /// The publisher has left: viewers may still read, but none starts here.
     var isEnded = false
 
     init(_ update: LogUpdate) {
         log = update.log
+        publication = update.publication
         first = update.first
         slabs = update.slabs
         key = update.key
+        oldest = update.oldest
+        start = update.start
+        cap = update.cap
         timestamp = update.timestamp
     }
 
@@ -37,7 +45,16 @@ final class LogView {
             first &+= evicted
         }
         key = update.key
+        oldest = update.oldest
+        start = update.start
+        cap = update.cap
         timestamp = update.timestamp
+    }
+
+    /// Whether an update that drops all that is known begins right behind it.
+    func isContinued(by update: LogUpdate) -> Bool {
+        guard update.isSnapshot, let next = update.slabs.first, let end = bytes(before: end) else { return false }
+        return next.slab.position == end
     }
 
     func slab(_ number: Int) -> LogSlab? {

@@ -12,11 +12,12 @@ final class Slab: @unchecked Sendable {
     let timestamp: UInt32
     private let pool: SlabPool
 
-    init(pool: SlabPool, position: Int, timestamp: UInt32) {
+    /// - Parameter memory: taken from the pool, which gets it back in the end.
+    init(_ memory: UnsafeMutableRawPointer, of pool: SlabPool, position: Int, timestamp: UInt32) {
         self.pool = pool
         self.position = position
         self.timestamp = timestamp
-        base = pool.take()
+        base = memory
     }
 
     deinit {

@@ -14,40 +14,69 @@ package final class SlabPool: Sendable {
 
     private let free = Mutex(Free())
     private let warmLimit: Int
+    /// In slabs; all in use together shall not be more, but may for a while.
+    private let limit: Int
+    private let maximum: Int
+    private let pressure = Atomic<Bool>(false)
+    private let refusals = Atomic<Int>(0)
 
-    /// - Parameter warmBytes: how much unused memory is kept for the next slab.
-    package init(warmBytes: Int) {
+    /// - Parameters:
+    ///   - warmBytes: how much unused memory is kept for the next slab; half of what is in use where that is more, as many
+    ///     streams that begin a new group together give back much that they want again at once.
+    ///   - limitBytes: from so much in use on there is pressure; 0: never.
+    ///   - maximumBytes: what is refused beyond, as if the system had no memory; 0: nothing. For tests.
+    package init(warmBytes: Int, limitBytes: Int = 0, maximumBytes: Int = 0) {
         warmLimit = max(0, warmBytes / Slab.size)
+        limit = limitBytes > 0 ? max(1, limitBytes / Slab.size) : .max
+        maximum = maximumBytes > 0 ? maximumBytes / Slab.size : .max
     }
 
     /// Slabs that are taken and not given back.
     package var slabsInUse: Int { free.withLock { $0.inUse } }
     /// Slabs whose pages are kept although nobody uses them.
     package var warmSlabs: Int { free.withLock { $0.warm.count } }
+    /// Slabs in use beyond the limit.
+    package var excess: Int { max(0, slabsInUse &- limit) }
+    /// More is in use than shall be. It ends when it is a tenth below the limit, so that caches do not come and go.
+    package var isUnderPressure: Bool { pressure.load(ordering: .relaxed) }
+    /// How often the system had no memory.
+    package var refusedSlabs: Int { refusals.load(ordering: .relaxed) }
 
-    /// Memory of `Slab.size` bytes with arbitrary content.
-    func take() -> UnsafeMutableRawPointer {
-        let address = free.withLock { free in
-            free.inUse += 1
+    /// Memory of `Slab.size` bytes with arbitrary content; nil when the system has none.
+    func take() -> UnsafeMutableRawPointer? {
+        let address: UInt? = free.withLock { free in
+            guard free.inUse < maximum else { return nil }
             if free.warm.isEmpty && free.cold.isEmpty { free.cold = Self.mapRun() }
-            return free.warm.popLast() ?? free.cold.popLast() ?? 0
+            guard let address = free.warm.popLast() ?? free.cold.popLast() else { return nil }
+            free.inUse += 1
+            if free.inUse > limit { pressure.store(true, ordering: .relaxed) }
+            return address
         }
-        guard let memory = UnsafeMutableRawPointer(bitPattern: address) else {
-            fatalError("no memory for a slab of \(Slab.size) bytes: mmap failed with errno \(errno)")
+        guard let memory = address.flatMap({ UnsafeMutableRawPointer(bitPattern: $0) }) else {
+            refusals.wrappingAdd(1, ordering: .relaxed)
+            return nil
         }
         return memory
     }
 
     func give(back memory: UnsafeMutableRawPointer) {
         let address = UInt(bitPattern: memory)
-        let isWarm = free.withLock { free in
+        let isPressed = isUnderPressure
+        // Two at a time, so that the pool follows when ever less is in use.
+        let cooling: (UInt?, UInt?) = free.withLock { free in
             free.inUse -= 1
-            guard free.warm.count < warmLimit else { return false }
+            if free.inUse < limit / 10 * 9 { pressure.store(false, ordering: .relaxed) }
             free.warm.append(address)
-            return true
+            let most = isPressed ? warmLimit : max(warmLimit, free.inUse / 2)
+            let excess = free.warm.count &- most
+            return (excess > 0 ? free.warm.popLast() : nil, excess > 1 ? free.warm.popLast() : nil)
         }
-        if isWarm { return }
-        madvise(memory, Slab.size, MADV_DONTNEED)
+        if let address = cooling.0 { cool(address) }
+        if let address = cooling.1 { cool(address) }
+    }
+
+    private func cool(_ address: UInt) {
+        madvise(UnsafeMutableRawPointer(bitPattern: address), Slab.size, MADV_DONTNEED)
         free.withLock { $0.cold.append(address) }
     }
 

@@ -3,14 +3,17 @@ import NIOCore
 import Streaming
 
 /// How a stream's messages are laid out for a kind of viewer: each has a byte log of its own.
-package struct WireFormat: Hashable, Sendable {
+package struct WireFormat: Hashable, Sendable, CustomStringConvertible {
     package enum Framing: Hashable, Sendable {
-        /// FLV tags. This log is always written: it is the GOP cache, and the others are seeded from it.
+        /// FLV tags.
         case flv
         /// Each FLV tag in a binary WebSocket frame of its own.
         case webSocketFLV
         /// RTMP chunks with absolute timestamps and the fixed chunk size that every session announces.
         case rtmp
+        /// The same for a server that we publish to: on the message stream that it has answered, metadata behind
+        /// `@setDataFrame`.
+        case rtmpPublish(streamID: UInt32)
     }
 
     package var framing: Framing
@@ -23,6 +26,16 @@ package struct WireFormat: Hashable, Sendable {
     }
 
     package static let flv = WireFormat(.flv)
+
+    package var description: String {
+        let framing =
+            switch framing {
+            case .flv: "FLV"
+            case .webSocketFLV: "FLV over WebSocket"
+            case .rtmp, .rtmpPublish: "RTMP"
+            }
+        return hevc == .legacy ? framing : "enhanced \(framing)"
+    }
 }
 
 /// Lays messages out in one format. A format that is no framing of FLV messages (TS, fMP4) becomes a case of `Framing`
@@ -43,15 +56,14 @@ struct MessageFramer {
         case .webSocketFLV:
             WebSocketFrame.writeHeader(opcode: .binary, length: FLVTagWriter.fileHeaderLength, into: &bytes)
             FLVTagWriter.writeFileHeader(hasVideo: hasVideo, hasAudio: hasAudio, into: &bytes)
-        case .rtmp:
+        case .rtmp, .rtmpPublish:
             break
         }
         return bytes
     }
 
-    /// Appends one message in the legacy form, which is converted where the format wants it.
+    /// Appends one message, which is in the form of the format.
     func write(_ message: FLVMessage, into bytes: inout ByteBuffer) {
-        let message = format.hevc == .legacy ? message : message.converted(to: .enhanced)
         switch format.framing {
         case .flv:
             FLVTagWriter.write(message, into: &bytes)
@@ -60,6 +72,8 @@ struct MessageFramer {
             FLVTagWriter.write(message, into: &bytes)
         case .rtmp:
             RTMPChunkWriter.write(message, into: &bytes)
+        case .rtmpPublish(let streamID):
+            RTMPChunkWriter.write(message, streamID: streamID, isPublishing: true, into: &bytes)
         }
     }
 }

@@ -9,7 +9,7 @@ package final class LoadMeter: Sendable {
     private let sendsOfLoops: Mutex<[Int]>
     private let windowNanoseconds = Atomic<Int64>(0)
     private let threshold: Int
-    private let maximum: TimeAmount
+    let maximum: TimeAmount
 
     init(loops: Int, threshold: Int, maximum: TimeAmount) {
         sendsOfLoops = Mutex(Array(repeating: 0, count: loops))

@@ -1,11 +1,17 @@
 import NIOCore
 
 extension LoopDispatcher {
+    /// How long what is new waits at the present load to be sent together.
+    var window: TimeAmount {
+        registry.configuration.mergeWriteBytes > 0 ? registry.load.maximum : registry.load.window
+    }
+
     /// A publisher has something new: it goes out with all else that is new in this loop's turn, or within the merge window
     /// from now on.
-    func scheduleFlush(of publisher: StreamPublisher) {
+    /// - Parameter waited: what of the window has passed.
+    func scheduleFlush(of publisher: StreamPublisher, waited: TimeAmount) {
         unflushed.append(publisher)
-        let window = registry.load.window
+        let window = max(self.window - waited, .nanoseconds(0))
         let time = loop.now + window
         if let flushTime, flushTime <= time { return }
         flushTimer?.cancel()
@@ -16,6 +22,15 @@ extension LoopDispatcher {
         } else {
             flushTimer = loop.assumeIsolated().scheduleTask(deadline: time) { self.flush() }
         }
+    }
+
+    /// Enough waits: it goes out in this loop's turn.
+    func flushSoon() {
+        guard let flushTime, flushTime > loop.now else { return }
+        flushTimer?.cancel()
+        flushTimer = nil
+        self.flushTime = loop.now
+        loop.execute { self.flush() }
     }
 
     private func flush() {

@@ -5,7 +5,8 @@ extension LoopDispatcher {
     func report(on stream: String?) -> [StreamSnapshot] {
         loop.assertInEventLoop()
         let second = registry.configuration.wallClock() / 1000
-        var reports = publishers.filter { stream == nil || $0.stream == stream }.map { $0.snapshot(at: second) }
+        var reports = publishers.filter { (stream == nil || $0.stream == stream) && !$0.gate.isClosed }
+            .map { $0.snapshot(at: second) }
         for (name, formats) in readers where stream == nil || stream == name {
             var report = StreamSnapshot(name: name, app: "")
             for readers in formats {
@@ -20,7 +21,7 @@ extension LoopDispatcher {
     func kick(session: String, of stream: String) -> Bool {
         for readers in readers[stream] ?? [] {
             guard let viewer = readers.viewers.first(where: { $0.session.id == session }) else { continue }
-            close(viewer, because: .kicked)
+            end(viewer, because: .kicked)
             return true
         }
         return false

@@ -39,6 +39,7 @@ extension LoopDispatcher {
                 readers.next &+= 1
                 sends &+= pump(viewer)
             }
+            readers.tellProgress()
             readers.isQueued = false
             round.removeFirst()
         }
@@ -54,7 +55,10 @@ extension LoopDispatcher {
         var sends = 0
         while true {
             let (count, bytes) = viewer.cursor.gather(from: view, into: vectors, limit: Self.bytesInSend)
-            guard bytes > 0 else { return sends }
+            guard bytes > 0 else {
+                if viewer.isEnding { close(viewer, because: viewer.closeReason) }
+                return sends
+            }
             if sends == Self.sendsToViewer {
                 loop.assumeIsolated().execute {
                     self.enqueue(viewer.readers)
@@ -127,7 +131,7 @@ extension LoopDispatcher {
 
     func send(control bytes: ByteBuffer, to viewer: Viewer) {
         loop.assertInEventLoop()
-        guard !viewer.isClosed, bytes.readableBytes > 0 else { return }
+        guard !viewer.isClosed, !viewer.isEnding, bytes.readableBytes > 0 else { return }
         guard viewer.cursor.controlBytes &+ ViewerCursor.memory(of: bytes.readableBytes) <= Viewer.controlLimit else {
             statistics.droppedControls &+= 1
             return

@@ -9,7 +9,8 @@ extension LoopDispatcher {
         format: WireFormat,
         channel: any Channel,
         sink: ViewerSink,
-        prologue: ByteBuffer
+        prologue: ByteBuffer,
+        onEnd: ((Viewer.CloseReason) -> ByteBuffer?)?
     ) -> Viewer {
         loop.assertInEventLoop()
         let found = find(stream, format)
@@ -27,12 +28,16 @@ extension LoopDispatcher {
             readers: readers,
             channel: channel,
             descriptor: descriptor,
-            dispatcher: self
+            dispatcher: self,
+            onEnd: onEnd
         )
         readers.viewers.append(viewer)
         if found == nil {
             self.readers[stream, default: []].append(readers)
-            registry.attach(self, to: stream, as: format)
+            registry.attach(
+                StreamRegistry.Reader(dispatcher: self, format: format, progress: readers.progress),
+                to: stream
+            )
         }
         startWatch()
         write(prologue, to: viewer)
@@ -40,6 +45,51 @@ extension LoopDispatcher {
             self.remove(viewer)
         }
         return viewer
+    }
+
+    /// How long a viewer has to take its last bytes.
+    private static let endTime = TimeAmount.seconds(1)
+
+    /// Ends a viewer of our own accord: it gets a farewell where its protocol has one, then its channel is closed.
+    func end(_ viewer: Viewer, because reason: Viewer.CloseReason, within limit: TimeAmount? = nil) {
+        guard !viewer.isClosed, !viewer.isEnding else { return }
+        let farewell = viewer.onEnd?(reason)
+        viewer.onEnd = nil
+        // Who is told that the stream is over shall have seen it to its end.
+        let drains = reason == .publisherGone || reason == .shutdown
+        guard drains || farewell != nil else {
+            close(viewer, because: reason)
+            return
+        }
+        viewer.closeReason = reason
+        viewer.isEnding = true
+        viewer.cursor.finish(viewer.readers.view, drains: drains, farewell: farewell)
+        let time = min(limit ?? Self.endTime, Self.endTime)
+        viewer.endTimer = loop.assumeIsolated().scheduleTask(in: time) { self.close(viewer, because: reason) }
+        pump(viewer)
+    }
+
+    /// Ends all viewers of this loop.
+    /// - Returns: told when neither they nor publishers are left, or the time is over.
+    func endViewers(within limit: TimeAmount) -> EventLoopFuture<Void> {
+        loop.assertInEventLoop()
+        let promise = onEmpty ?? loop.makePromise(of: Void.self)
+        onEmpty = promise
+        for readers in readers.values.flatMap({ $0 }) {
+            for viewer in readers.viewers { end(viewer, because: .shutdown, within: limit) }
+        }
+        loop.assumeIsolated().scheduleTask(in: limit) { self.succeedEmpty() }
+        checkEmpty()
+        return promise.futureResult
+    }
+
+    func checkEmpty() {
+        if onEmpty != nil, readers.isEmpty, publishers.isEmpty { succeedEmpty() }
+    }
+
+    private func succeedEmpty() {
+        onEmpty?.succeed()
+        onEmpty = nil
     }
 
     func close(_ viewer: Viewer, because reason: Viewer.CloseReason) {
@@ -52,6 +102,9 @@ extension LoopDispatcher {
     func remove(_ viewer: Viewer) {
         guard !viewer.isClosed else { return }
         viewer.isClosed = true
+        viewer.endTimer?.cancel()
+        viewer.endTimer = nil
+        viewer.onEnd = nil
         let readers = viewer.readers
         readers.remove(viewer)
         viewer.cursor = ViewerCursor()
@@ -62,5 +115,6 @@ extension LoopDispatcher {
             registry.detach(self, from: viewer.stream, as: readers.format)
         }
         registry.viewerLeft(viewer.stream, viewer.session, bytes: viewer.meter)
+        checkEmpty()
     }
 }

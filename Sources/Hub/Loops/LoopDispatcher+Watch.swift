@@ -19,8 +19,9 @@ extension LoopDispatcher {
         unmergedSends = 0
         let measures = seconds % Self.bitrateSeconds == 0
         if measures {
-            for publisher in publishers { publisher.meter.measure(seconds: Self.bitrateSeconds) }
+            for publisher in publishers { publisher.measure(seconds: Self.bitrateSeconds) }
         }
+        if registry.slabs.isUnderPressure { shedCaches() }
         // Closing changes the lists.
         for readers in readers.values.flatMap({ $0 }) {
             for viewer in readers.viewers {
@@ -35,8 +36,27 @@ extension LoopDispatcher {
         }
     }
 
+    /// Gives up the largest caches that nobody watches, until what all loops have fits the limit.
+    private func shedCaches() {
+        let idle = publishers.filter { $0.idleMemory > 0 }
+        let least = registry.budget.report(
+            idle.map(\.idleMemory),
+            ofLoop: index,
+            excess: registry.slabs.excess * Slab.size
+        )
+        for publisher in idle where publisher.idleMemory >= least && registry.slabs.excess > 0 {
+            publisher.shed()
+            statistics.shedCaches &+= 1
+        }
+    }
+
     private func check(_ viewer: Viewer) {
         let now = loop.now
+        if viewer.isEnding { return }
+        if let end = viewer.graceEnd, now >= end {
+            self.end(viewer, because: .publisherGone)
+            return
+        }
         // What the kernel holds unsent or unacknowledged goes down while the peer takes bytes, even if it has no room yet.
         var delivered = viewer.meter.wroteBytes
         if viewer.isBlocked, let descriptor = viewer.descriptor, viewer.channel.isActive {
@@ -51,9 +71,9 @@ extension LoopDispatcher {
             guard quiet >= registry.configuration.stallTimeout else { return }
             statistics.stalledViewers &+= 1
             close(viewer, because: .stalled)
-        } else if quiet >= registry.configuration.waitTimeout {
+        } else if quiet >= registry.configuration.waitTimeout, viewer.graceEnd == nil {
             statistics.abandonedViewers &+= 1
-            close(viewer, because: .abandoned)
+            end(viewer, because: .abandoned)
         }
     }
 

@@ -1,4 +1,5 @@
 import CSockets
+import Media
 import NIOCore
 
 /// What one loop of the Hub does: sends to its own viewers, and hands what its own publishers wrote to the loops that have
@@ -9,7 +10,11 @@ final class LoopDispatcher: @unchecked Sendable {
     /// News from a publisher's loop.
     enum Message: Sendable {
         case update(stream: String, format: WireFormat, LogUpdate)
-        case ended(stream: String, format: WireFormat, log: Int)
+        /// There is a new publisher: what comes of those before is late.
+        case came(stream: String, format: WireFormat, publication: Int)
+        case left(stream: String, format: WireFormat, publication: Int, graceEnd: NIODeadline)
+        /// The format cannot carry the publisher's video.
+        case unsupported(stream: String, format: WireFormat, publication: Int, VideoCodec)
     }
 
     let loop: any EventLoop
@@ -33,6 +38,9 @@ final class LoopDispatcher: @unchecked Sendable {
     var flushTime: NIODeadline?
     /// Where publishers lay out messages: one for all, as each would keep the size of its greatest key frame.
     var scratch = ByteBuffer()
+
+    /// Told when neither a publisher nor a viewer is left.
+    var onEmpty: EventLoopPromise<Void>?
 
     // Once a second, see LoopDispatcher+Watch.swift.
     var watch: RepeatedTask?
@@ -64,9 +72,14 @@ final class LoopDispatcher: @unchecked Sendable {
                 guard let readers = find(stream, format) else { continue }
                 apply(update, to: readers)
                 enqueue(readers)
-            case .ended(let stream, let format, let log):
-                guard let view = find(stream, format)?.view, view.log == log else { continue }
-                view.isEnded = true
+            case .came(let stream, let format, let publication):
+                find(stream, format).map { expect(publication, in: $0) }
+            case .left(let stream, let format, let publication, let graceEnd):
+                guard let readers = find(stream, format), publication >= readers.publication else { continue }
+                publisherLeft(readers, graceEnd: graceEnd)
+            case .unsupported(let stream, let format, let publication, let codec):
+                guard let readers = find(stream, format), publication >= readers.publication else { continue }
+                for viewer in readers.viewers { end(viewer, because: .unsupportedCodec(codec)) }
             }
         }
         send()
@@ -78,23 +91,61 @@ final class LoopDispatcher: @unchecked Sendable {
 
     private func apply(_ update: LogUpdate, to readers: LoopReaders) {
         unmergedSends &+= update.messages &* readers.viewers.count
+        // Of a publisher that has been replaced.
+        guard update.publication >= readers.publication else { return }
         guard let view = readers.view, view.log == update.log else {
             // Changes of a log that this loop does not know are of one it has just let go.
             guard update.isSnapshot else { return }
-            if let view = readers.view {
-                for viewer in readers.viewers { viewer.cursor.leave(view) }
+            for viewer in readers.viewers {
+                if let view = readers.view { viewer.cursor.leave(view) }
+                if update.isBeginning { viewer.cursor.expect(log: update.log) }
             }
+            readers.publication = update.publication
+            readers.isExpecting = update.isBeginning
             readers.view = LogView(update)
+            startExpecting(readers)
             return
         }
         if update.first > view.first { moveLaggards(of: readers, in: view, before: update) }
         view.apply(update)
+        startExpecting(readers)
+    }
+
+    /// Those who were there before the log have its first key frame for theirs at once, even while their socket is full: by
+    /// the time it has room the publisher may have sent on, or left.
+    private func startExpecting(_ readers: LoopReaders) {
+        guard readers.isExpecting, let view = readers.view, view.oldest != nil else { return }
+        readers.isExpecting = false
+        for viewer in readers.viewers where viewer.cursor.isExpecting { start(viewer, in: view) }
+        readers.tellProgress()
+    }
+
+    private func expect(_ publication: Int, in readers: LoopReaders) {
+        guard publication > readers.publication else { return }
+        readers.publication = publication
+        readers.view?.isEnded = true
+        for viewer in readers.viewers {
+            viewer.graceEnd = nil
+            viewer.progressed = loop.now
+        }
+    }
+
+    private func publisherLeft(_ readers: LoopReaders, graceEnd: NIODeadline) {
+        readers.view?.isEnded = true
+        // Ending changes the list.
+        for viewer in readers.viewers {
+            viewer.graceEnd = graceEnd
+            if graceEnd <= loop.now { end(viewer, because: .publisherGone) }
+        }
     }
 
     /// Takes viewers out of slabs that are about to go. They start again at the newest key frame.
     private func moveLaggards(of readers: LoopReaders, in view: LogView, before update: LogUpdate) {
         for viewer in readers.viewers {
-            guard let position = viewer.cursor.position, position.slab < update.first, position != view.end else {
+            guard let position = viewer.cursor.position, position.slab < update.first else { continue }
+            // It has read all, and what comes now follows it.
+            if position == view.end, view.isContinued(by: update) {
+                viewer.cursor.move(to: update.first)
                 continue
             }
             guard let slab = view.slab(position.slab), let left = viewer.cursor.leave(view) else { continue }
@@ -110,7 +161,8 @@ final class LoopDispatcher: @unchecked Sendable {
 
     /// Starts a viewer, for the first time or after it was moved out of the log.
     func start(_ viewer: Viewer, in view: LogView) {
-        guard viewer.cursor.position == nil, viewer.cursor.start(in: view), let left = viewer.left else { return }
+        guard !viewer.isEnding, viewer.cursor.position == nil, viewer.cursor.start(in: view), let left = viewer.left
+        else { return }
         viewer.left = nil
         guard left.log == view.log, let key = view.key, let start = view.bytes(before: key.position) else { return }
         let bytes = max(0, start &- left.bytes)

@@ -21,6 +21,14 @@ package struct FrameCount: Hashable, Sendable {
     package var count: Int
 }
 
+/// Whether a stream is published and watched.
+package struct StreamPresence: Hashable, Sendable {
+    package var app: String
+    package var publisher: SessionInfo?
+    /// Players and pushes.
+    package var viewers: Int
+}
+
 /// One stream with its sessions, as of a moment. The codec fields are empty and zero without a publisher.
 package struct StreamSnapshot: Hashable, Sendable {
     package var name: String
@@ -28,6 +36,8 @@ package struct StreamSnapshot: Hashable, Sendable {
     package var video: VideoParameters?
     package var audio: AudioParameters?
     package var publisher: SessionSnapshot?
+    /// The publisher has left and viewers stay for it until then, in milliseconds since 1970.
+    package var graceUntil: Int64?
     /// In the order of their start.
     package var viewers: [SessionSnapshot] = []
     /// Video messages in each of the last finished seconds, newest first.
@@ -50,6 +60,10 @@ package struct HubStatistics: Hashable, Sendable {
     /// Viewers closed because they took nothing for too long, or waited too long for a publisher.
     package var stalledViewers = 0
     package var abandonedViewers = 0
+    /// Caches of streams that nobody watched, given up because all together took too much.
+    package var shedCaches = 0
+    /// How often the system had no memory for a cache.
+    package var refusedSlabs = 0
     /// Control bytes of a session that had too many waiting.
     package var droppedControls = 0
 
@@ -64,6 +78,8 @@ package struct HubStatistics: Hashable, Sendable {
         skippedMilliseconds &+= other.skippedMilliseconds
         stalledViewers &+= other.stalledViewers
         abandonedViewers &+= other.abandonedViewers
+        shedCaches &+= other.shedCaches
+        refusedSlabs &+= other.refusedSlabs
         droppedControls &+= other.droppedControls
     }
 }

@@ -1,5 +1,13 @@
+import Media
 import NIOCore
 import Synchronization
+
+/// What a stream's next publisher is told of the one before.
+struct StreamMemory: Sendable {
+    /// The last time in 90 kHz.
+    var lastTime: Int64?
+    var headers = HeaderVersions()
+}
 
 /// Which streams there are, who publishes them and which loops have viewers of them. Used from all loops, a few times in a
 /// session's life, never per message.
@@ -8,6 +16,8 @@ final class StreamRegistry: Sendable {
     struct Publication: Sendable {
         let session: SessionInfo
         let loop: any EventLoop
+        let policy: PublisherPolicy
+        let gate: PublicationGate
         let publisher: NIOLoopBound<StreamPublisher>
 
         /// At once when on its loop: so the order of calls from one loop is kept either way.
@@ -24,28 +34,45 @@ final class StreamRegistry: Sendable {
     struct Reader: Sendable {
         let dispatcher: LoopDispatcher
         let format: WireFormat
+        let progress: ReadProgress
     }
 
-    private struct Stream {
+    /// What a new publisher needs to know.
+    struct Entrance: Sendable {
+        /// Greater than that of any publisher before.
+        let number: Int
+        let memory: StreamMemory
+        /// The loops that wait.
+        let readers: [Reader]
+        let replaced: Publication?
+    }
+
+    fileprivate struct Stream {
         var app: String
         var publication: Publication?
         var readers: [Reader] = []
         var viewers = 0
-        /// Of the publisher that left last, in 90 kHz.
-        var lastTime: Int64?
+        /// Of the publishers until now.
+        var memory = StreamMemory()
+        /// Until when viewers stay for a publisher that has left, in milliseconds since 1970.
+        var graceUntil: Int64?
 
         var isUnused: Bool { publication == nil && viewers == 0 }
     }
 
-    private struct State {
+    fileprivate struct State {
         var streams: [String: Stream] = [:]
         var viewers = 0
         var sessionNumbers: [SessionKind: Int] = [:]
+        /// Not yet told, in order.
+        var events: [HubEvent] = []
+        var isTelling = false
     }
 
     let configuration: HubConfiguration
     let load: LoadMeter
     let slabs: SlabPool
+    let budget: CacheBudget
     private let state = Mutex(State())
     private let identifiers = Atomic<Int>(0)
     private let onEvent: @Sendable (HubEvent) -> Void
@@ -53,7 +80,12 @@ final class StreamRegistry: Sendable {
     init(configuration: HubConfiguration, loops: Int, onEvent: @escaping @Sendable (HubEvent) -> Void) {
         self.configuration = configuration
         self.onEvent = onEvent
-        slabs = SlabPool(warmBytes: configuration.warmSlabBytes)
+        slabs = SlabPool(
+            warmBytes: configuration.warmSlabBytes,
+            limitBytes: configuration.cacheBytes,
+            maximumBytes: configuration.maximumSlabBytes
+        )
+        budget = CacheBudget(loops: loops)
         load = LoadMeter(
             loops: loops,
             threshold: configuration.sendsBeforeMerging,
@@ -74,74 +106,107 @@ final class StreamRegistry: Sendable {
         return "\(kind.rawValue)\(number)"
     }
 
-    /// Enters a publisher.
-    /// - Returns: the loops that wait for it, and the last time of the publisher before.
-    func enter(_ publication: Publication, stream: String, app: String) throws(HubError) -> ([Reader], Int64?) {
-        let result: Result<([Reader], Int64?, Int), HubError> = state.withLock { state in
+    /// Enters a publisher, in place of the present one where both allow it. The gate of that one is closed: nothing of it
+    /// comes after what its successor takes for its last.
+    func enter(_ publication: Publication, stream: String, app: String) throws(HubError) -> Entrance {
+        let result: Result<Entrance, HubError> = state.withLock { state in
             var entry = state.streams[stream] ?? Stream(app: app)
-            if let session = entry.publication?.session.id {
-                return .failure(.alreadyPublished(stream: stream, session: session))
+            let present = entry.publication
+            if let present, present.policy == .reject || publication.policy == .reject {
+                return .failure(.alreadyPublished(stream: stream, session: present.session.id))
             }
             if let refusal = refusal(stream, in: state) { return .failure(refusal) }
+            if let present {
+                entry.remember(present.gate)
+                state.tell(.publisherStopped, stream, entry, present.session, present.gate)
+            }
             entry.publication = publication
+            entry.graceUntil = nil
+            state.tell(.publisherStarted, stream, entry, publication.session, publication.gate)
             state.streams[stream] = entry
-            return .success((entry.readers, entry.lastTime, entry.viewers))
+            return .success(
+                Entrance(number: nextIdentifier(), memory: entry.memory, readers: entry.readers, replaced: present)
+            )
         }
-        let (readers, lastTime, viewers) = try result.get()
-        tell(.publisherStarted, stream, app, publication.session, ByteMeter(), hasPublisher: true, viewers: viewers)
-        return (readers, lastTime)
+        let entrance = try result.get()
+        for reader in entrance.readers {
+            reader.dispatcher.deliver([.came(stream: stream, format: reader.format, publication: entrance.number)])
+        }
+        tellEvents()
+        return entrance
     }
 
-    func publisherLeft(_ stream: String, _ session: SessionInfo, lastTime: Int64?, bytes: ByteMeter) {
-        let left: (String, Int)? = state.withLock { state in
-            guard var entry = state.streams[stream], entry.publication?.session.id == session.id else { return nil }
+    /// Takes a publisher out, unless it was replaced before. Viewers stay for the grace period.
+    func publisherLeft(_ publisher: StreamPublisher) {
+        let stream = publisher.stream
+        let grace = max(configuration.gracePeriod, .nanoseconds(0))
+        let readers: [Reader]? = state.withLock { state in
+            guard var entry = state.streams[stream], entry.publication?.gate === publisher.gate else { return nil }
             entry.publication = nil
-            entry.lastTime = lastTime ?? entry.lastTime
+            entry.remember(publisher.gate)
+            if grace > .nanoseconds(0) { entry.graceUntil = configuration.wallClock() + grace.nanoseconds / 1_000_000 }
+            state.tell(.publisherStopped, stream, entry, publisher.session, publisher.gate)
             state.streams[stream] = entry.isUnused ? nil : entry
-            return (entry.app, entry.viewers)
+            return entry.readers
         }
-        guard let (app, viewers) = left else { return }
-        tell(.publisherStopped, stream, app, session, bytes, hasPublisher: false, viewers: viewers)
+        guard let readers else { return }
+        let end = publisher.loop.now + grace
+        for reader in readers {
+            reader.dispatcher.deliver([
+                .left(stream: stream, format: reader.format, publication: publisher.number, graceEnd: end)
+            ])
+        }
+        tellEvents()
     }
 
     func publication(of stream: String) -> Publication? {
         state.withLock { $0.streams[stream]?.publication }
     }
 
-    func enterViewer(_ session: SessionInfo, stream: String, app: String) throws(HubError) {
+    func presence(of stream: String) -> StreamPresence? {
+        state.withLock { state in
+            state.streams[stream].map {
+                StreamPresence(app: $0.app, publisher: $0.publication?.session, viewers: $0.viewers)
+            }
+        }
+    }
+
+    func enterViewer(_ session: SessionInfo, stream: String, app: String, format: WireFormat) throws(HubError) {
         let limits = configuration
-        let result: Result<(String, Bool, Int), HubError> = state.withLock { state in
+        let refusal: HubError? = state.withLock { state in
             var entry = state.streams[stream] ?? Stream(app: app)
+            if let codec = entry.publication?.gate.video, !format.hevc.canCarry(codec) {
+                return .unsupportedCodec(stream: stream, codec: codec, format: format)
+            }
             if limits.maximumViewers > 0, state.viewers >= limits.maximumViewers {
-                return .failure(.tooManyViewers(limit: limits.maximumViewers))
+                return .tooManyViewers(limit: limits.maximumViewers)
             }
             if limits.maximumViewersOfStream > 0, entry.viewers >= limits.maximumViewersOfStream {
-                return .failure(.tooManyViewersOfStream(stream, limit: limits.maximumViewersOfStream))
+                return .tooManyViewersOfStream(stream, limit: limits.maximumViewersOfStream)
             }
-            if let refusal = refusal(stream, in: state) { return .failure(refusal) }
+            if let refusal = self.refusal(stream, in: state) { return refusal }
             entry.viewers += 1
             state.viewers += 1
             state.streams[stream] = entry
-            return .success((entry.app, entry.publication != nil, entry.viewers))
+            state.tell(.viewerStarted, stream, entry, session, bytes: ByteMeter())
+            return nil
         }
-        let (app, hasPublisher, viewers) = try result.get()
-        tell(.viewerStarted, stream, app, session, ByteMeter(), hasPublisher: hasPublisher, viewers: viewers)
+        if let refusal { throw refusal }
+        tellEvents()
     }
 
     func viewerLeft(_ stream: String, _ session: SessionInfo, bytes: ByteMeter) {
-        let left: (String, Bool, Int)? = state.withLock { state in
-            guard var entry = state.streams[stream] else { return nil }
+        state.withLock { state in
+            guard var entry = state.streams[stream] else { return }
             entry.viewers -= 1
             state.viewers -= 1
             state.streams[stream] = entry.isUnused ? nil : entry
-            return (entry.app, entry.publication != nil, entry.viewers)
+            state.tell(.viewerStopped, stream, entry, session, bytes: bytes)
         }
-        guard let (app, hasPublisher, viewers) = left else { return }
-        tell(.viewerStopped, stream, app, session, bytes, hasPublisher: hasPublisher, viewers: viewers)
+        tellEvents()
     }
 
-    func attach(_ dispatcher: LoopDispatcher, to stream: String, as format: WireFormat) {
-        let reader = Reader(dispatcher: dispatcher, format: format)
+    func attach(_ reader: Reader, to stream: String) {
         let publication = state.withLock { state in
             state.streams[stream]?.readers.append(reader)
             return state.streams[stream]?.publication
@@ -157,9 +222,13 @@ final class StreamRegistry: Sendable {
         publication?.run { $0.detach(dispatcher, format) }
     }
 
-    /// Names and apps of all streams.
-    var streams: [(name: String, app: String)] {
-        state.withLock { $0.streams.map { ($0.key, $0.value.app) } }
+    /// Names and apps of all streams, and until when viewers stay for a publisher that has left.
+    var streams: [(name: String, app: String, graceUntil: Int64?)] {
+        state.withLock { $0.streams.map { ($0.key, $0.value.app, $0.value.graceUntil) } }
+    }
+
+    var publications: [Publication] {
+        state.withLock { $0.streams.values.compactMap(\.publication) }
     }
 
     private func refusal(_ stream: String, in state: borrowing State) -> HubError? {
@@ -168,25 +237,60 @@ final class StreamRegistry: Sendable {
         return .tooManyStreams(limit: limit)
     }
 
-    private func tell(
+    /// Tells what has happened, each event by itself and in order, whichever loop they happened on.
+    private func tellEvents() {
+        while true {
+            let event: HubEvent? = state.withLock { state in
+                guard !state.isTelling, !state.events.isEmpty else { return nil }
+                state.isTelling = true
+                return state.events.removeFirst()
+            }
+            guard let event else { return }
+            onEvent(event)
+            state.withLock { $0.isTelling = false }
+        }
+    }
+}
+
+extension StreamRegistry.Stream {
+    /// Closes the gate of a publisher and keeps where it stood.
+    fileprivate mutating func remember(_ gate: PublicationGate) {
+        memory.lastTime = gate.close() ?? memory.lastTime
+        memory.headers = gate.headers
+    }
+}
+
+extension StreamRegistry.State {
+    fileprivate mutating func tell(
         _ kind: HubEvent.Kind,
         _ stream: String,
-        _ app: String,
+        _ entry: StreamRegistry.Stream,
         _ session: SessionInfo,
-        _ bytes: ByteMeter,
-        hasPublisher: Bool,
-        viewers: Int
+        _ gate: PublicationGate
     ) {
-        onEvent(
+        var bytes = ByteMeter()
+        bytes.readBytes = gate.readBytes
+        bytes.wroteBytes = gate.wroteBytes
+        tell(kind, stream, entry, session, bytes: bytes)
+    }
+
+    fileprivate mutating func tell(
+        _ kind: HubEvent.Kind,
+        _ stream: String,
+        _ entry: StreamRegistry.Stream,
+        _ session: SessionInfo,
+        bytes: ByteMeter
+    ) {
+        events.append(
             HubEvent(
                 kind: kind,
                 stream: stream,
-                app: app,
+                app: entry.app,
                 session: session,
                 readBytes: bytes.readBytes,
                 wroteBytes: bytes.wroteBytes,
-                hasPublisher: hasPublisher,
-                hasViewers: viewers > 0
+                hasPublisher: kind == .publisherStopped ? false : entry.publication != nil,
+                hasViewers: entry.viewers > 0
             )
         )
     }

@@ -5,11 +5,13 @@ import Media
 struct TimestampContinuity {
     /// 40 ms in 90 kHz: one picture at 25 a second.
     private static let step: Int64 = 3600
+    /// Pictures are shown so much later than they are decoded at the most, for reckoning.
+    private static let maximumDelay: Int64 = 90_000
 
-    /// The last decoding time of the publisher before.
+    /// The last time of the publisher before.
     private let resume: Int64?
     private var offset: Int64?
-    /// The greatest decoding time so far.
+    /// The greatest time so far, of decoding or, with B-frames, of presentation.
     private(set) var last: Int64?
 
     init(after resume: Int64?) {
@@ -26,6 +28,7 @@ struct TimestampContinuity {
             frame.pts &+= resume &- frame.dts
             frame.dts = resume
         }
-        last = max(last ?? frame.dts, frame.dts)
+        let shown = min(max(frame.pts, frame.dts), frame.dts &+ Self.maximumDelay)
+        last = max(last ?? shown, shown)
     }
 }

@@ -1,4 +1,5 @@
 import CSockets
+package import Media
 package import NIOCore
 
 /// A connection that watches a stream. It belongs to the event loop of its channel: all members are to be used there.
@@ -14,6 +15,11 @@ package final class Viewer {
         case stalled
         /// No publisher came for `waitTimeout`.
         case abandoned
+        /// The publisher left and none came back within the grace period.
+        case publisherGone
+        /// The viewer's form of the stream cannot carry the publisher's codec.
+        case unsupportedCodec(VideoCodec)
+        case shutdown
         case sendFailed
     }
 
@@ -42,6 +48,12 @@ package final class Viewer {
     var isParking = false
     var isClosed = false
     var closeReason = CloseReason.channelClosed
+    /// Gets the last bytes and is closed then.
+    var isEnding = false
+    var onEnd: ((CloseReason) -> ByteBuffer?)?
+    var endTimer: Scheduled<Void>?
+    /// It was there when the publisher left: it stays so long.
+    var graceEnd: NIODeadline?
     /// When the peer last took something, or the viewer began to wait.
     var progressed: NIODeadline
     /// `progressed` is judged by this: bytes sent, less those that the kernel still holds.
@@ -58,7 +70,8 @@ package final class Viewer {
         readers: LoopReaders,
         channel: any Channel,
         descriptor: CInt?,
-        dispatcher: LoopDispatcher
+        dispatcher: LoopDispatcher,
+        onEnd: ((CloseReason) -> ByteBuffer?)?
     ) {
         self.session = session
         self.stream = stream
@@ -67,6 +80,7 @@ package final class Viewer {
         self.channel = channel
         self.descriptor = descriptor
         self.dispatcher = dispatcher
+        self.onEnd = onEnd
         progressed = dispatcher.loop.now
     }
 
@@ -83,30 +97,5 @@ package final class Viewer {
     /// Closes the channel and leaves the stream.
     package func close() {
         dispatcher.close(self, because: .channelClosed)
-    }
-}
-
-/// The viewers of one stream in one format on one loop, with the log as this loop knows it.
-final class LoopReaders {
-    let stream: String
-    let format: WireFormat
-    /// nil before the publisher's loop has answered.
-    var view: LogView?
-    var viewers: [Viewer] = []
-    /// Where the round of sending stands.
-    var next = 0
-    var isQueued = false
-
-    init(stream: String, format: WireFormat) {
-        self.stream = stream
-        self.format = format
-    }
-
-    func remove(_ viewer: Viewer) {
-        guard let index = viewers.firstIndex(where: { $0 === viewer }) else { return }
-        viewers.swapAt(index, viewers.count - 1)
-        viewers.removeLast()
-        // The one that was moved here must not be left out of the round.
-        next = min(next, index)
     }
 }

@@ -14,6 +14,14 @@ struct ViewerCursor {
     private var pieces: [Piece] = []
     /// nil while the viewer waits for a key frame.
     private(set) var position: LogPosition?
+    /// Where the viewer has to wait for the next key frame, in bytes of the log: what follows is not for new viewers.
+    private var stop: Int?
+    /// A viewer that has been in a log, or that may have nothing old of it, starts at the newest key frame, and at none before
+    /// so many bytes.
+    private var after: (log: Int, bytes: Int)?
+    /// It was there before this log, and starts at its first key frame.
+    private var expected: Int?
+    var isExpecting: Bool { expected != nil }
     /// Of the headers that were sent last.
     private var headersVersion: Int?
     private var hasFileHeader = false
@@ -24,9 +32,21 @@ struct ViewerCursor {
     /// A flood of one byte each takes memory too.
     static func memory(of controlBytes: Int) -> Int { controlBytes &+ 64 }
 
-    /// Starts at the newest key frame, behind the headers where they are new. False when there is none.
+    /// Starts at a key frame, behind the headers where they are new. False when there is none to start at.
     mutating func start(in view: LogView) -> Bool {
-        guard position == nil, !view.isEnded, let key = view.key else { return false }
+        guard position == nil, !view.isEnded else { return false }
+        if after?.log != view.log {
+            after = nil
+            // Nothing old for new viewers.
+            if view.start == nil { after = (view.log, view.bytes(before: view.end) ?? 0) }
+        }
+        let begins = expected == view.log
+        guard let key = begins ? view.oldest : after == nil ? view.start : view.key,
+            let bytes = view.bytes(before: key.position),
+            bytes >= after?.bytes ?? 0
+        else { return false }
+        expected = nil
+        if after == nil, let cap = view.cap { stop = view.bytes(before: cap) }
         if !hasFileHeader {
             hasFileHeader = true
             append(key.preamble.fileHeader)
@@ -39,13 +59,37 @@ struct ViewerCursor {
         return true
     }
 
-    /// Leaves the log at a message boundary: the rest of a begun message stays to be sent.
+    /// Leaves the log at a message boundary: the rest of a begun message stays to be sent. The viewer goes on at the newest
+    /// key frame.
     /// - Returns: where the viewer left the log.
     @discardableResult
     mutating func leave(_ view: LogView) -> LogPosition? {
         guard let left = settle(in: view) else { return nil }
         position = nil
+        stop = nil
+        expected = nil
+        after = (view.log, 0)
         return left
+    }
+
+    /// The viewer was there before the log: it starts at its first key frame.
+    mutating func expect(log: Int) {
+        after = (log, 0)
+        expected = log
+    }
+
+    /// Goes on where the next slabs begin; all known ones have been read and are dropped.
+    mutating func move(to slab: Int) {
+        position = LogPosition(slab: slab, offset: 0)
+    }
+
+    /// What is sent last: the rest of a begun message or of the whole log, then a farewell.
+    mutating func finish(_ view: LogView?, drains: Bool, farewell: ByteBuffer?) {
+        if let view, let position {
+            if drains { append(view, from: position, to: view.end) } else { leave(view) }
+        }
+        position = nil
+        if let farewell { append(ByteBlock(farewell)) }
     }
 
     /// Sends bytes of the session's own (a pong, an RTMP control message) between two messages.
@@ -58,11 +102,15 @@ struct ViewerCursor {
     private mutating func settle(in view: LogView) -> LogPosition? {
         guard let position else { return nil }
         let boundary = view.boundary(atOrAfter: position)
-        view.forEachPiece(from: position, to: boundary) { slab, bytes in
+        append(view, from: position, to: boundary)
+        return boundary
+    }
+
+    private mutating func append(_ view: LogView, from start: LogPosition, to end: LogPosition) {
+        view.forEachPiece(from: start, to: end) { slab, bytes in
             guard let start = bytes.baseAddress else { return }
             pieces.append(Piece(owner: slab, start: start, count: bytes.count))
         }
-        return boundary
     }
 
     private mutating func append(_ block: ByteBlock, isControl: Bool = false) {
@@ -85,8 +133,10 @@ struct ViewerCursor {
             bytes &+= piece.count
         }
         guard let view, var at = position else { return (count, bytes) }
-        while count < vectors.count, bytes < limit, let slab = view.slab(at.slab) {
-            let available = slab.length &- at.offset
+        var rest = stop.map { $0 &- (view.bytes(before: at) ?? $0) } ?? .max
+        while count < vectors.count, bytes < limit, rest > 0, let slab = view.slab(at.slab) {
+            let available = min(slab.length &- at.offset, rest)
+            rest &-= max(0, available)
             if available > 0 {
                 vectors[count] = iovec(iov_base: slab.slab.base + at.offset, iov_len: available)
                 count &+= 1
@@ -122,5 +172,9 @@ struct ViewerCursor {
             if left > 0 { at = LogPosition(slab: at.slab &+ 1, offset: 0) }
         }
         position = view.normalised(at)
+        guard let stop, let bytes = view.bytes(before: at), bytes >= stop else { return }
+        position = nil
+        self.stop = nil
+        after = (view.log, stop)
     }
 }
