@@ -1,20 +1,28 @@
 import Hub
-import Media
 import NIOCore
 import NIOHTTP1
 import Streaming
 
-/// Reads one request. A player's connection then loses its HTTP handlers and is a viewer of the Hub; any other is answered
-/// and closed.
+/// Reads requests one after the other. A player's connection loses its HTTP handlers and is a viewer of the Hub from then on;
+/// all else gets a short answer.
 final class MediaHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
+
+    /// What a client may still send after an answer that ended the connection, before it is closed for good.
+    private static let linger = TimeAmount.seconds(1)
+    private static let longestFarewell = TimeAmount.seconds(5)
 
     private let hub: Hub
     private let configuration: MediaHTTPConfiguration
     private let sink: ViewerSink
     private let decoder: ByteToMessageHandler<HTTPRequestDecoder>
+    /// Of the request that is being read.
     private var head: HTTPRequestHead?
+    private var bodyBytes = 0
+    private var isWhole = false
+    private var requests = 0
     private var timeout: Scheduled<Void>?
+    /// The connection is a viewer's, or is about to be closed.
     private var isDone = false
 
     init(
@@ -30,21 +38,15 @@ final class MediaHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
-        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        timeout = context.eventLoop.scheduleTask(in: configuration.requestTimeout) {
-            let (handler, context) = bound.value
-            handler.fail(.requestTimeout, "no whole request within the time limit", context)
-        }
+        wait(configuration.requestTimeout, context)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
-        timeout?.cancel()
-        timeout = nil
+        stopWaiting()
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        timeout?.cancel()
-        timeout = nil
+        stopWaiting()
         context.fireChannelInactive()
     }
 
@@ -52,12 +54,16 @@ final class MediaHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         guard !isDone else { return }
         switch unwrapInboundIn(data) {
         case .head(let head):
-            self.head = head
-            if head.method != .GET { answer(head, context) }
-        case .body:
-            break
+            begin(head, context)
+        case .body(let bytes):
+            bodyBytes &+= bytes.readableBytes
+            guard bodyBytes > configuration.maximumBodyBytes else { return }
+            fail(.payloadTooLarge, "the request's body is longer than \(configuration.maximumBodyBytes) bytes", context)
         case .end:
-            if let head { answer(head, context) }
+            guard let head else { return }
+            isWhole = true
+            answer(head, context)
+            self.head = nil
         }
     }
 
@@ -70,30 +76,108 @@ final class MediaHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         fail(status, "the request cannot be read: \(error)", context)
     }
 
+    private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        self.head = head
+        bodyBytes = 0
+        isWhole = false
+        requests &+= 1
+        if let length = head.headers.first(name: "content-length").flatMap({ Int($0) }),
+            length > configuration.maximumBodyBytes
+        {
+            fail(.payloadTooLarge, "the request's body is longer than \(configuration.maximumBodyBytes) bytes", context)
+            return
+        }
+        guard let expected = head.headers.first(name: "expect"), head.version.isAtLeast1_1 else { return }
+        if expected.lowercased() == "100-continue" {
+            context.channel.writeAndFlush(MediaHTTPResponse.goOn, promise: nil)
+        } else {
+            fail(.expectationFailed, "of expectations only 100-continue is known here", context)
+        }
+    }
+
     private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         switch head.method {
         case .OPTIONS:
-            finish(MediaHTTPResponse.options(), context)
-            return
+            finish(context) { MediaHTTPResponse.options(head.headers, connection: $0) }
         case .GET, .HEAD:
-            break
+            serve(head, context)
         default:
             fail(
                 .methodNotAllowed,
                 "\(head.method.rawValue) is not possible here: streams are fetched with GET",
                 context
             )
+        }
+    }
+
+    private func fail(_ status: HTTPResponseStatus, _ reason: String, _ context: ChannelHandlerContext) {
+        let withBody = head?.method != .HEAD
+        finish(context) { MediaHTTPResponse.failure(status, reason, withBody: withBody, connection: $0) }
+    }
+
+    /// Answers; the connection lasts when the client wants it to and its request was read to the end.
+    private func finish(_ context: ChannelHandlerContext, _ response: (HTTPConnectionState) -> ByteBuffer) {
+        guard !isDone else { return }
+        let channel = context.channel
+        let isReadToEnd = head != nil && isWhole
+        // The decoder reads nothing behind a request to switch protocols.
+        let lasts =
+            head.map { $0.isKeepAlive && !$0.headers.contains(name: "upgrade") && $0.method != .CONNECT } ?? false
+        if isReadToEnd, lasts, requests < configuration.maximumRequests {
+            channel.writeAndFlush(response(.keepAlive), promise: nil)
+            wait(configuration.idleTimeout, context)
             return
         }
+        isDone = true
+        stopWaiting()
+        // A peer that takes nothing never lets the write end.
+        channel.eventLoop.scheduleTask(in: Self.longestFarewell) { channel.close(promise: nil) }
+        channel.writeAndFlush(response(.close)).whenComplete { _ in
+            guard !isReadToEnd else {
+                channel.close(promise: nil)
+                return
+            }
+            // Closing with bytes unread resets the connection, and the client might never see the answer.
+            channel.close(mode: .output).whenFailure { _ in channel.close(promise: nil) }
+            channel.eventLoop.scheduleTask(in: Self.linger) { channel.close(promise: nil) }
+        }
+    }
+
+    private func wait(_ limit: TimeAmount, _ context: ChannelHandlerContext) {
+        stopWaiting()
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        timeout = context.eventLoop.scheduleTask(in: limit) {
+            let (handler, context) = bound.value
+            guard handler.requests == 0 || handler.head != nil else {
+                // Idle after an answer: an error now might be taken for the answer to a request that is on its way.
+                context.close(promise: nil)
+                return
+            }
+            handler.fail(.requestTimeout, "no whole request within the time limit", context)
+        }
+    }
+
+    private func stopWaiting() {
+        timeout?.cancel()
+        timeout = nil
+    }
+}
+
+// Streams
+extension MediaHTTPHandler {
+    private func serve(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         let stream: HTTPStreamRequest
+        let route: MediaHTTPRoute
         do throws(HTTPStreamRequest.Fault) {
             stream = try HTTPStreamRequest(target: head.uri)
         } catch {
             fail(.notFound, error.explanation, context)
             return
         }
-        guard stream.fileExtension == "flv" else {
-            fail(.notFound, "there is no stream format .\(stream.fileExtension): use .flv", context)
+        do throws([MediaHTTPRoute].NoRoute) {
+            route = try configuration.routes.find(stream)
+        } catch {
+            fail(.notFound, error.explanation, context)
             return
         }
         let request = MediaHTTPRequest(
@@ -101,24 +185,39 @@ final class MediaHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
             target: head.uri,
             stream: stream,
             headers: head.headers,
-            remoteAddress: context.channel.remoteAddress.map(Self.text) ?? "",
-            isWebSocket: WebSocketHandshake.isUpgrade(
-                connection: head.headers["connection"],
-                upgrade: head.headers["upgrade"]
-            )
+            remoteAddress: context.channel.remoteAddress.map { "\($0.ipAddress ?? ""):\($0.port ?? 0)" } ?? "",
+            isWebSocket: head.method == .GET
+                && WebSocketHandshake.isUpgrade(
+                    connection: head.headers["connection"],
+                    upgrade: head.headers["upgrade"]
+                ),
+            isSecure: sink == .channel
         )
         if case .deny(let status, let reason) = configuration.authorize(request) {
             fail(HTTPResponseStatus(statusCode: status), reason, context)
-        } else if head.method == .HEAD {
-            finish(MediaHTTPResponse.stream(contentType: "video/x-flv"), context)
         } else if request.isWebSocket {
-            startWebSocket(request, context)
+            startWebSocket(request, route, version: head.version, context)
         } else {
-            start(request, as: .flv, prologue: MediaHTTPResponse.stream(contentType: "video/x-flv"), context)
+            let prologue = MediaHTTPResponse.stream(contentType: route.contentType)
+            if head.method == .HEAD {
+                finish(context) { _ in prologue }
+            } else {
+                start(request, as: route.plain, prologue: prologue, context)
+            }
         }
     }
 
-    private func startWebSocket(_ request: MediaHTTPRequest, _ context: ChannelHandlerContext) {
+    /// Any Origin is welcome: streams are public or behind what `authorize` checks, never behind a browser's cookies.
+    private func startWebSocket(
+        _ request: MediaHTTPRequest,
+        _ route: MediaHTTPRoute,
+        version: HTTPVersion,
+        _ context: ChannelHandlerContext
+    ) {
+        guard version.isAtLeast1_1 else {
+            fail(.badRequest, "WebSocket needs HTTP/1.1 (RFC 6455 4.1)", context)
+            return
+        }
         guard request.headers.first(name: "sec-websocket-version") == "13" else {
             fail(.upgradeRequired, "WebSocket version 13 is spoken here (RFC 6455)", context)
             return
@@ -129,64 +228,66 @@ final class MediaHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         }
         let subprotocol = request.headers[canonicalForm: "sec-websocket-protocol"].first.map(String.init)
         let response = MediaHTTPResponse.switchToWebSocket(key: key, subprotocol: subprotocol)
-        start(request, as: .webSocketFLV, prologue: response, context)
+        start(request, as: route.webSocket, isWebSocket: true, prologue: response, context)
     }
 
     private func start(
         _ request: MediaHTTPRequest,
         as framing: WireFormat.Framing,
+        isWebSocket: Bool = false,
         prologue: ByteBuffer,
         _ context: ChannelHandlerContext
     ) {
         let address = request.stream.address
-        let isWebSocket = framing == .webSocketFLV
-        let host = request.headers.first(name: "host") ?? ""
         let session = hub.makeSession(
             .flv,
             .viewer,
             remoteAddress: request.remoteAddress,
-            url: "\(isWebSocket ? "ws" : "http")://\(host)\(request.target)",
+            url: request.url,
             query: address.query
         )
+        var farewell: ((Viewer.CloseReason) -> ByteBuffer?)?
+        if isWebSocket { farewell = { reason in WebSocketViewerHandler.farewell(reason) } }
         do throws(HubError) {
             let viewer = try hub.view(
                 address.stream,
                 app: address.app,
-                as: WireFormat(
-                    framing,
-                    hevc: request.stream.hevcFormat(userAgent: request.headers.first(name: "user-agent") ?? "")
-                ),
+                as: format(framing, request),
                 session: session,
                 channel: context.channel,
                 sink: sink,
-                prologue: prologue
+                prologue: prologue,
+                onEnd: farewell
             )
             isDone = true
             let pipeline = context.pipeline.syncOperations
             if isWebSocket {
-                try? pipeline.addHandler(WebSocketViewerHandler(viewer: viewer), position: .last)
+                let handler = WebSocketViewerHandler(viewer: viewer, interval: configuration.webSocketPingInterval)
+                try? pipeline.addHandler(handler, position: .last)
             }
             // This one first: what the decoder has left over is no HTTP.
             pipeline.removeHandler(context: context, promise: nil)
             pipeline.removeHandler(decoder, promise: nil)
         } catch {
-            fail(.serviceUnavailable, error.description, context)
+            refuse(error, context)
         }
     }
 
-    private static func text(_ address: SocketAddress) -> String {
-        "\(address.ipAddress ?? ""):\(address.port ?? 0)"
+    private func format(_ framing: WireFormat.Framing, _ request: MediaHTTPRequest) -> WireFormat {
+        let agent = request.headers.first(name: "user-agent") ?? ""
+        return WireFormat(framing, hevc: request.stream.hevcFormat(userAgent: agent))
     }
 
-    private func fail(_ status: HTTPResponseStatus, _ reason: String, _ context: ChannelHandlerContext) {
-        finish(MediaHTTPResponse.failure(status, reason, withBody: head?.method != .HEAD), context)
+    private func refuse(_ error: HubError, _ context: ChannelHandlerContext) {
+        let status: HTTPResponseStatus =
+            switch error {
+            case .unsupportedCodec: .unsupportedMediaType
+            default: .serviceUnavailable
+            }
+        fail(status, error.description, context)
     }
+}
 
-    private func finish(_ response: ByteBuffer, _ context: ChannelHandlerContext) {
-        guard !isDone else { return }
-        isDone = true
-        timeout?.cancel()
-        let channel = context.channel
-        channel.writeAndFlush(response).whenComplete { _ in channel.close(promise: nil) }
-    }
+extension HTTPVersion {
+    fileprivate var isAtLeast1_1: Bool { major > 1 || major == 1 && minor >= 1 }
 }

@@ -5,20 +5,19 @@ import Streaming
 /// Response heads and the short answers, as bytes: no encoder is in the pipeline, as what follows a head is not HTTP's.
 enum MediaHTTPResponse {
     /// The headers that lal sends with everything, for players in pages of other origins.
-    private static let crossOrigin = [
-        ("Access-Control-Allow-Credentials", "true"),
-        ("Access-Control-Allow-Headers", "Content-Type"),
-        ("Access-Control-Allow-Origin", "*"),
-    ]
+    private static let credentials = ("Access-Control-Allow-Credentials", "true")
+    private static let origin = ("Access-Control-Allow-Origin", "*")
+    private static let headers = ("Access-Control-Allow-Headers", "Content-Type")
     private static let methods = "GET, HEAD, OPTIONS"
 
-    /// The head of an endless body, which the end of the connection ends.
+    /// The head of an endless body, which the end of the connection ends (RFC 9112 6.3): every player takes that, chunks
+    /// would be another copy of each byte log. A Range is not heeded: a live stream has none (RFC 9110 14.2).
     static func stream(contentType: String) -> ByteBuffer {
         head(
             .ok,
             [
                 ("Cache-Control", "no-cache"), ("Content-Type", contentType), ("Connection", "close"),
-                ("Expires", "-1"), ("Pragma", "no-cache"),
+                ("Expires", "-1"), ("Pragma", "no-cache"), headers,
             ]
         )
     }
@@ -26,42 +25,69 @@ enum MediaHTTPResponse {
     static func switchToWebSocket(key: String, subprotocol: String?) -> ByteBuffer {
         var fields = [
             ("Upgrade", "websocket"), ("Connection", "Upgrade"),
-            ("Sec-WebSocket-Accept", WebSocketHandshake.accept(key: key)),
+            ("Sec-WebSocket-Accept", WebSocketHandshake.accept(key: key)), headers,
         ]
-        // A browser that offered subprotocols fails the connection when none is chosen.
+        // A browser that offered subprotocols fails the connection when none is chosen. Extensions are never chosen.
         if let subprotocol { fields.append(("Sec-WebSocket-Protocol", subprotocol)) }
         return head(.switchingProtocols, fields)
     }
 
-    /// The answer to OPTIONS: what a browser asks before it fetches from another origin.
-    static func options() -> ByteBuffer {
-        head(
-            .noContent,
-            [
-                ("Allow", methods), ("Access-Control-Allow-Methods", methods), ("Access-Control-Max-Age", "86400"),
-                ("Connection", "close"),
-            ]
-        )
+    /// "Go on with the body", for clients that wait for it (RFC 9110 10.1.1).
+    static let goOn = ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")
+
+    /// The answer to OPTIONS: what a browser asks before it fetches from another origin, or from a page of a public network.
+    static func options(_ request: HTTPHeaders, connection: HTTPConnectionState) -> ByteBuffer {
+        var fields = [
+            ("Allow", methods), ("Access-Control-Allow-Methods", methods), ("Access-Control-Max-Age", "86400"),
+            ("Vary", "Access-Control-Request-Headers"),
+        ]
+        let asked = request[canonicalForm: "access-control-request-headers"].map(String.init).filter(isToken)
+        fields.append(asked.isEmpty ? headers : (headers.0, asked.joined(separator: ", ")))
+        if request.first(name: "access-control-request-private-network")?.lowercased() == "true" {
+            fields.append(("Access-Control-Allow-Private-Network", "true"))
+        }
+        return head(.noContent, fields + connection.fields)
     }
 
     /// An error in the shape of the API's answers.
-    static func failure(_ status: HTTPResponseStatus, _ reason: String, withBody: Bool = true) -> ByteBuffer {
+    static func failure(
+        _ status: HTTPResponseStatus,
+        _ reason: String,
+        withBody: Bool = true,
+        connection: HTTPConnectionState
+    ) -> ByteBuffer {
         let body = "{\"error_code\":\(status.code),\"desp\":\"\(escaped(reason))\"}\n"
         var fields = [
             ("Content-Type", "application/json"), ("Content-Length", String(body.utf8.count)),
-            ("Cache-Control", "no-cache"), ("Connection", "close"),
+            ("Cache-Control", "no-cache"), headers,
         ]
-        if status == .methodNotAllowed { fields.append(("Allow", methods)) }
-        if status == .upgradeRequired { fields.append(("Sec-WebSocket-Version", "13")) }
-        var bytes = head(status, fields)
+        switch status {
+        case .methodNotAllowed: fields.append(("Allow", methods))
+        case .upgradeRequired: fields += [("Sec-WebSocket-Version", "13"), ("Upgrade", "websocket")]
+        case .unauthorized: fields.append(("WWW-Authenticate", "Basic realm=\"gbgate\""))
+        case .serviceUnavailable: fields.append(("Retry-After", "10"))
+        default: break
+        }
+        var bytes = head(status, fields + connection.fields)
         if withBody { bytes.writeString(body) }
         return bytes
     }
 
     private static func head(_ status: HTTPResponseStatus, _ fields: [(String, String)]) -> ByteBuffer {
         var text = "HTTP/1.1 \(status.code) \(status.reasonPhrase)\r\nServer: gbgate\r\n"
-        for (name, value) in fields + crossOrigin { text += "\(name): \(value)\r\n" }
+        for (name, value) in fields + [credentials, origin] { text += "\(name): \(value)\r\n" }
         return ByteBuffer(string: text + "\r\n")
+    }
+
+    /// Names of header fields (RFC 9110 5.6.2): what is echoed must not be able to begin another field.
+    private static func isToken(_ text: String) -> Bool {
+        !text.isEmpty && text.utf8.count <= 100
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x5F: true
+                default: false
+                }
+            }
     }
 
     private static func escaped(_ text: String) -> String {
@@ -74,5 +100,16 @@ enum MediaHTTPResponse {
             }
         }
         return result
+    }
+}
+
+/// Whether a connection lasts longer than an answer.
+enum HTTPConnectionState {
+    case keepAlive
+    case close
+
+    fileprivate var fields: [(String, String)] {
+        // HTTP/1.0 clients must be told; others do not mind.
+        self == .close ? [("Connection", "close")] : [("Connection", "keep-alive")]
     }
 }

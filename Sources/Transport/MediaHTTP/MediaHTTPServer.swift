@@ -1,38 +1,36 @@
 package import Hub
 package import NIOCore
 import NIOHTTP1
-import NIOPosix
 
-/// The port where players fetch streams: `/app/stream.flv`, plain or over WebSocket.
+/// The port where players fetch streams: `/app/stream.flv`, plain or over WebSocket, with TLS or without.
 package final class MediaHTTPServer: Sendable {
-    private let channel: any Channel
+    private let listener: Listener
 
-    private init(channel: any Channel) {
-        self.channel = channel
+    private init(listener: Listener) {
+        self.listener = listener
     }
 
     /// Listens.
     /// - Parameters:
     ///   - group: the one that the Hub was made with.
     ///   - port: 0 for any free one.
+    ///   - tls: for HTTPS and WSS; nil for plain HTTP.
     /// - Throws: an `IOError` when the address is taken or not of this machine.
     package static func start(
         hub: Hub,
         group: any EventLoopGroup,
         host: String = "0.0.0.0",
         port: Int,
-        configuration: MediaHTTPConfiguration = MediaHTTPConfiguration()
+        configuration: MediaHTTPConfiguration = MediaHTTPConfiguration(),
+        tls: TLSCertificate? = nil,
+        listener: ListenerOptions = ListenerOptions()
     ) async throws -> MediaHTTPServer {
-        let bootstrap = ServerBootstrap(group: group)
-            .serverChannelOption(.backlog, value: 1024)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try configure(channel, hub: hub, sink: .descriptor, configuration: configuration)
-                }
-            }
-        return MediaHTTPServer(channel: try await bootstrap.bind(host: host, port: port).get())
+        let listener = try await Listener.start(group: group, host: host, port: port, tls: tls, options: listener) {
+            channel,
+            sink in
+            try configure(channel, hub: hub, sink: sink, configuration: configuration)
+        }
+        return MediaHTTPServer(listener: listener)
     }
 
     /// Makes a connection one of this port's; for TLS with the `.channel` sink, behind its handler.
@@ -54,11 +52,11 @@ package final class MediaHTTPServer: Sendable {
     }
 
     /// Where it listens.
-    package var localAddress: SocketAddress? { channel.localAddress }
-    package var port: Int { channel.localAddress?.port ?? 0 }
+    package var localAddress: SocketAddress? { listener.localAddress }
+    package var port: Int { listener.port }
 
     /// Stops listening. Viewers stay until their connections end.
     package func close() async throws {
-        try await channel.close()
+        try await listener.close()
     }
 }

@@ -22,6 +22,8 @@ final class RTMPHandler: ChannelInboundHandler {
     private var unpackager = FLVUnpackager()
     private var events: [MediaEvent] = []
     private var viewer: Viewer?
+    /// Of a publisher over plain TCP, with the tick of its loop.
+    private var reading: (socket: TickedSocket, tick: ReadTick)?
 
     /// One timer, set to a deadline that may have moved on by the time it fires: a publisher's does with every packet.
     private var timer: Scheduled<Void>?
@@ -31,21 +33,28 @@ final class RTMPHandler: ChannelInboundHandler {
         self.hub = hub
         self.sink = sink
         self.options = options
-        session = RTMPServerSession(configuration: options.session, seed: .random(in: .min ... .max), now: .now())
+        var configuration = options.session
+        configuration.asksAdmission = options.admit != nil
+        session = RTMPServerSession(configuration: configuration, seed: .random(in: .min ... .max), now: .now())
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
         remoteAddress = context.channel.remoteAddress.map { "\($0.ipAddress ?? ""):\($0.port ?? 0)" } ?? ""
+        // A peer that is cut off while it publishes nothing and plays nothing new.
+        TCPKeepalive.enable(on: context.channel)
         schedule(context)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        receive(unwrapInboundIn(data), waited: .nanoseconds(0), context)
+    }
+
+    private func receive(_ bytes: ByteBuffer, waited: TimeAmount, _ context: ChannelHandlerContext) {
         guard !isClosing else { return }
-        let bytes = unwrapInboundIn(data)
         publisher?.count(readBytes: bytes.readableBytes)
         viewer?.count(readBytes: bytes.readableBytes)
         perform(session.receive(bytes, now: context.eventLoop.now), context)
-        feed()
+        feed(waited: waited)
         schedule(context)
     }
 
@@ -68,6 +77,18 @@ final class RTMPHandler: ChannelInboundHandler {
         context.fireChannelInactive()
     }
 
+    /// Who does not take the answers to his commands is not read any further, or they would pile up. What a viewer is sent has a
+    /// limit of its own, and its end is only seen by reading.
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if !context.channel.isWritable, let reading {
+            // The tick reads whatever the channel says.
+            reading.tick.remove(reading.socket)
+            self.reading = nil
+        }
+        try? context.channel.syncOptions?.setOption(.autoRead, value: context.channel.isWritable || viewer != nil)
+        context.fireChannelWritabilityChanged()
+    }
+
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         context.close(promise: nil)
     }
@@ -76,6 +97,7 @@ final class RTMPHandler: ChannelInboundHandler {
         for action in actions {
             switch action {
             case .send(let bytes): send(bytes, context)
+            case .connect(let command): admit(command, context)
             case .publish(let request): publish(request, context)
             case .play(let request): play(request, context)
             case .message(let message): unpackager.receive(message, into: &events)
@@ -86,9 +108,10 @@ final class RTMPHandler: ChannelInboundHandler {
     }
 
     /// What the messages of one read gave, at once.
-    private func feed() {
+    private func feed(waited: TimeAmount = .nanoseconds(0)) {
         guard !events.isEmpty else { return }
-        publisher?.receive(events)
+        reading?.tick.count(messages: events.count)
+        publisher?.receive(events, waited: waited)
         events.removeAll(keepingCapacity: true)
     }
 
@@ -112,6 +135,8 @@ final class RTMPHandler: ChannelInboundHandler {
         } else {
             let channel = context.channel
             channel.writeAndFlush(ByteBuffer()).whenComplete { _ in channel.close(promise: nil) }
+            // A peer that takes nothing never lets the write end.
+            channel.eventLoop.scheduleTask(in: .seconds(1)) { channel.close(promise: nil) }
         }
     }
 
@@ -137,6 +162,20 @@ final class RTMPHandler: ChannelInboundHandler {
 
 // Roles
 extension RTMPHandler {
+    private func admit(_ command: RTMPConnectCommand, _ context: ChannelHandlerContext) {
+        let request = RTMPConnectRequest(
+            app: command.app,
+            query: command.query,
+            tcURL: command.tcURL,
+            flashVersion: command.flashVersion,
+            remoteAddress: remoteAddress
+        )
+        switch options.admit?(request) ?? .allow {
+        case .allow: perform(session.accept(now: context.eventLoop.now), context)
+        case .reject(let reason): perform(session.refuse(.unauthorized, reason), context)
+        }
+    }
+
     private func publish(_ request: RTMPRequest, _ context: ChannelHandlerContext) {
         guard isAllowed(.publisher, request, context) else { return }
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
@@ -146,9 +185,9 @@ extension RTMPHandler {
                 app: request.address.app,
                 session: describe(.publisher, request),
                 on: context.eventLoop
-            ) {
+            ) { end in
                 let (handler, context) = bound.value
-                handler.close(nil, context)
+                handler.perform(handler.session.end(end.description), context)
             }
         } catch {
             perform(session.refuse(Self.refusal(error), error.description), context)
@@ -157,6 +196,7 @@ extension RTMPHandler {
         // The times of another publication have nothing to do with these.
         unpackager = FLVUnpackager(continuing: unpackager.statistics)
         remember(.publisher, request)
+        readTogether(context)
         perform(session.accept(now: context.eventLoop.now), context)
     }
 
@@ -175,7 +215,8 @@ extension RTMPHandler {
                 session: describe(.viewer, request),
                 channel: context.channel,
                 sink: sink,
-                prologue: prologue
+                prologue: prologue,
+                onEnd: Self.farewell
             )
         } catch {
             perform(session.refuse(Self.refusal(error), error.description), context)
@@ -189,8 +230,36 @@ extension RTMPHandler {
         }
     }
 
+    private static func farewell(_ reason: Viewer.CloseReason) -> ByteBuffer? {
+        switch reason {
+        case .publisherGone: RTMPFarewell.ended("The publisher has gone")
+        case .abandoned: RTMPFarewell.ended("No publisher came")
+        case .kicked: RTMPFarewell.ended("Ended by the API")
+        case .shutdown: RTMPFarewell.ended("The server shuts down")
+        case .unsupportedCodec(let codec):
+            RTMPFarewell.failed("the stream is now \(codec.rawValue), which needs a player that speaks enhanced RTMP")
+        case .channelClosed, .stalled, .sendFailed: nil
+        }
+    }
+
+    /// From now on with the other publishers of the loop, when there are many.
+    private func readTogether(_ context: ChannelHandlerContext) {
+        guard sink == .descriptor, reading == nil else { return }
+        let socket = TickedSocket(context.channel) { [unowned self] in
+            publisher?.patience ?? .nanoseconds(0)
+        } receive: { [unowned self] bytes, waited in
+            receive(bytes, waited: waited, context)
+        }
+        guard let socket else { return }
+        let tick = options.reads.tick(of: context.eventLoop)
+        tick.add(socket)
+        reading = (socket, tick)
+    }
+
     private func endPublication() {
         feed()
+        if let reading { reading.tick.remove(reading.socket) }
+        reading = nil
         publisher?.finish()
         publisher = nil
     }
@@ -230,7 +299,8 @@ extension RTMPHandler {
     private static func refusal(_ error: HubError) -> RTMPRefusal {
         switch error {
         case .alreadyPublished: .badName
-        case .tooManyStreams, .tooManyViewers, .tooManyViewersOfStream, .foreignEventLoop: .unavailable
+        case .tooManyStreams, .tooManyViewers, .tooManyViewersOfStream, .unsupportedCodec, .foreignEventLoop:
+            .unavailable
         }
     }
 }

@@ -1,38 +1,35 @@
 package import Hub
 package import NIOCore
-import NIOPosix
-import Streaming
 
-/// The RTMP port: publishers become inputs of the Hub, players its viewers.
+/// The RTMP port, plain or with TLS: publishers become inputs of the Hub, players its viewers.
 package final class RTMPServer: Sendable {
-    private let channel: any Channel
+    private let listener: Listener
 
-    private init(channel: any Channel) {
-        self.channel = channel
+    private init(listener: Listener) {
+        self.listener = listener
     }
 
     /// Listens.
     /// - Parameters:
     ///   - group: the one that the Hub was made with.
     ///   - port: 0 for any free one.
+    ///   - tls: for RTMPS; nil for plain RTMP.
     /// - Throws: an `IOError` when the address is taken or not of this machine.
     package static func start(
         hub: Hub,
         group: any EventLoopGroup,
         host: String = "0.0.0.0",
         port: Int,
-        options: RTMPServerOptions = RTMPServerOptions()
+        options: RTMPServerOptions = RTMPServerOptions(),
+        tls: TLSCertificate? = nil,
+        listener: ListenerOptions = ListenerOptions()
     ) async throws -> RTMPServer {
-        let bootstrap = ServerBootstrap(group: group)
-            .serverChannelOption(.backlog, value: 1024)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try configure(channel, hub: hub, sink: .descriptor, options: options)
-                }
-            }
-        return RTMPServer(channel: try await bootstrap.bind(host: host, port: port).get())
+        let listener = try await Listener.start(group: group, host: host, port: port, tls: tls, options: listener) {
+            channel,
+            sink in
+            try configure(channel, hub: hub, sink: sink, options: options)
+        }
+        return RTMPServer(listener: listener)
     }
 
     /// Makes a connection one of this port's; for TLS with the `.channel` sink, behind its handler.
@@ -46,11 +43,11 @@ package final class RTMPServer: Sendable {
     }
 
     /// Where it listens.
-    package var localAddress: SocketAddress? { channel.localAddress }
-    package var port: Int { channel.localAddress?.port ?? 0 }
+    package var localAddress: SocketAddress? { listener.localAddress }
+    package var port: Int { listener.port }
 
     /// Stops listening. Connections stay until they end.
     package func close() async throws {
-        try await channel.close()
+        try await listener.close()
     }
 }

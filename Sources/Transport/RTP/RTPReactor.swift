@@ -25,7 +25,6 @@ package final class RTPReactor {
     let slab: ReceiveSlab
     private let epoll: Descriptor
     private let tick: TimeAmount
-    private let load: LoadCounter?
     private var slots: [Slot] = []
     private var freeSlots: [Int] = []
     private var members: [ObjectIdentifier: any ReactorMember] = [:]
@@ -44,18 +43,13 @@ package final class RTPReactor {
     private static let longestDrain = TimeAmount.milliseconds(10)
 
     /// - Parameter tick: how long a packet may lie in its socket before it is looked at.
-    package convenience init(eventLoop: any EventLoop, tick: TimeAmount = .milliseconds(5)) throws(SystemError) {
-        try self.init(eventLoop: eventLoop, tick: tick, load: nil)
-    }
-
-    init(eventLoop: any EventLoop, tick: TimeAmount, load: LoadCounter?) throws(SystemError) {
+    package init(eventLoop: any EventLoop, tick: TimeAmount = .milliseconds(5)) throws(SystemError) {
         let descriptor = cs_epoll_create()
         guard descriptor >= 0 else { throw SystemError(errno: -descriptor) }
         epoll = Descriptor(owning: descriptor)
         slab = try ReceiveSlab()
         self.eventLoop = eventLoop
         self.tick = tick
-        self.load = load
     }
 
     /// Closes every receiver of the loop.
@@ -67,7 +61,6 @@ package final class RTPReactor {
         eventLoop.assertInEventLoop()
         members[ObjectIdentifier(member)] = member
         statistics.receivers = members.count
-        load?.add(1)
         schedule()
     }
 
@@ -75,7 +68,6 @@ package final class RTPReactor {
         eventLoop.assertInEventLoop()
         guard members.removeValue(forKey: ObjectIdentifier(member)) != nil else { return }
         statistics.receivers = members.count
-        load?.add(-1)
         schedule()
     }
 

@@ -17,6 +17,8 @@ struct MediaHTTPFixture {
         loops: Int = 2,
         hub hubConfiguration: HubConfiguration = HubConfiguration(),
         http httpConfiguration: MediaHTTPConfiguration = MediaHTTPConfiguration(),
+        tls: TLSCertificate? = nil,
+        listener: ListenerOptions = ListenerOptions(),
         _ body: (MediaHTTPFixture) async throws -> Void
     ) async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
@@ -26,7 +28,9 @@ struct MediaHTTPFixture {
             group: group,
             host: "127.0.0.1",
             port: 0,
-            configuration: httpConfiguration
+            configuration: httpConfiguration,
+            tls: tls,
+            listener: listener
         )
         do {
             try await body(MediaHTTPFixture(group: group, hub: hub, server: server))
@@ -48,10 +52,10 @@ struct MediaHTTPFixture {
     }
 
     /// Asks the Hub until it says what the test waits for.
-    func wait(until condition: (Hub) async -> Bool) async throws {
-        let end = ContinuousClock.now + .seconds(5)
+    func wait(line: Int = #line, until condition: (Hub) async -> Bool) async throws {
+        let end = ContinuousClock.now + .seconds(20)
         while await !condition(hub) {
-            try #require(ContinuousClock.now < end, "what the test waits for did not come")
+            try #require(ContinuousClock.now < end, "what line \(line) waits for did not come")
             await Task.yield()
         }
     }
@@ -65,7 +69,7 @@ struct TestPublisher: Sendable {
     static func make(_ stream: String, hub: Hub, loop: any EventLoop) async throws -> TestPublisher {
         let publisher = try await loop.submit {
             let session = hub.makeSession(.ps, .publisher)
-            let publisher = try hub.publish(stream, app: "live", session: session, on: loop, onKick: {})
+            let publisher = try hub.publish(stream, app: "live", session: session, on: loop, onKick: { _ in })
             return NIOLoopBound(publisher, eventLoop: loop)
         }.get()
         return TestPublisher(loop: loop, publisher: publisher)

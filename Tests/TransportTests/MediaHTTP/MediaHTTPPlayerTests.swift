@@ -123,14 +123,21 @@ enum Tool {
         try output(arguments)
     }
 
-    /// On a thread of its own, as it blocks.
     static func run(_ arguments: String...) async throws -> String {
-        let data = try await withCheckedThrowingContinuation { continuation in
+        String(decoding: try await data(arguments), as: UTF8.self)
+    }
+
+    static func data(_ arguments: String...) async throws -> Data {
+        try await data(arguments)
+    }
+
+    /// On a thread of its own, as it blocks.
+    private static func data(_ arguments: [String]) async throws -> Data {
+        try await withCheckedThrowingContinuation { continuation in
             Thread.detachNewThread {
                 continuation.resume(with: Result { try output(arguments) })
             }
         }
-        return String(decoding: data, as: UTF8.self)
     }
 
     private static func output(_ arguments: [String]) throws -> Data {

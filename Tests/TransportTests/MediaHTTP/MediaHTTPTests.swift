@@ -1,3 +1,4 @@
+import Foundation
 import Hub
 import Media
 import NIOCore
@@ -44,9 +45,19 @@ import Testing
         ("GET /live/door.avi HTTP/1.1\r\n\r\n", 404), ("GET /live/%2e%2e%2fx.flv HTTP/1.1\r\n\r\n", 404),
         ("POST /live/door.flv HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", 405),
         ("DELETE /live/door.flv HTTP/1.1\r\n\r\n", 405), ("nonsense\r\n\r\n", 400),
+        ("CONNECT door:80 HTTP/1.1\r\n\r\n", 405), ("OPTIONS\r\n\r\n", 400),
+        ("GET /live/door.flv HTTP/1.1\r\nContent-Length: x\r\n\r\n", 400),
+        ("GET /live/door.flv HTTP/1.1\r\nExpect: 200-ok\r\n\r\n", 417),
+        ("GET /live/door.flv HTTP/1.1\r\nContent-Length: 100000\r\n\r\n", 413),
+        ("GET /live/door.flv HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + largeChunks, 413),
         ("GET /live/door.flv HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 426),
         (
             "GET /live/door.flv HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\r\n",
+            400
+        ),
+        (
+            "GET /live/door.flv HTTP/1.0\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
             400
         ),
     ])
@@ -54,28 +65,53 @@ import Testing
         try await MediaHTTPFixture.with(loops: 1) { fixture in
             let client = try fixture.client()
             client.send(request)
-            let response = client.readToEnd()
-            #expect(response.hasPrefix("HTTP/1.1 \(status) "))
-            #expect(response.contains("Access-Control-Allow-Origin: *\r\n"))
-            #expect(response.contains("\r\n\r\n{\"error_code\":\(status),\"desp\":\""))
-            #expect(response.contains("Allow: GET, HEAD, OPTIONS\r\n") == (status == 405))
+            let (head, body) = try #require(client.readAnswer())
+            #expect(head.hasPrefix("HTTP/1.1 \(status) "))
+            #expect(head.contains("Access-Control-Allow-Origin: *\r\n"))
+            #expect(body.hasPrefix("{\"error_code\":\(status),\"desp\":\""))
+            #expect(head.contains("Allow: GET, HEAD, OPTIONS\r\n") == (status == 405))
             #expect(await fixture.hub.snapshot().isEmpty)
         }
     }
 
-    @Test func headAndOptionsHaveNoBodyAndNoViewer() async throws {
+    private static let largeChunks = String(
+        repeating: "1000\r\n" + String(repeating: "x", count: 4096) + "\r\n",
+        count: 20
+    )
+
+    @Test func headAnswersWhatGetWouldAndMakesNoViewer() async throws {
         try await MediaHTTPFixture.with(loops: 1) { fixture in
-            for (method, status) in [("HEAD", "200 OK"), ("OPTIONS", "204 No Content")] {
-                let client = try fixture.client()
-                client.send("\(method) /live/door.flv HTTP/1.1\r\nHost: x\r\n\r\n")
-                let response = client.readToEnd()
-                #expect(response.hasPrefix("HTTP/1.1 \(status)\r\n"))
-                #expect(response.hasSuffix("\r\n\r\n"))
-                #expect(
-                    response.contains("Access-Control-Allow-Methods: GET, HEAD, OPTIONS\r\n") == (method == "OPTIONS")
-                )
-            }
+            let client = try fixture.client()
+            client.send("HEAD /live/door HTTP/1.1\r\n\r\nHEAD /live/door.flv HTTP/1.1\r\nHost: x\r\n\r\n")
+            let missing = try #require(client.readHead())
+            #expect(missing.hasPrefix("HTTP/1.1 404 ") && !missing.contains("Content-Length: 0\r\n"))
+            let found = client.readToEnd()
+            #expect(found.hasPrefix("HTTP/1.1 200 OK\r\n") && found.contains("Content-Type: video/x-flv\r\n"))
+            #expect(found.hasSuffix("\r\n\r\n"))
             #expect(await fixture.hub.snapshot().isEmpty)
+        }
+    }
+
+    @Test func preflightIsAnsweredWithWhatTheBrowserAsksFor() async throws {
+        try await MediaHTTPFixture.with(loops: 1) { fixture in
+            let client = try fixture.client()
+            client.send(
+                "OPTIONS /live/door.flv HTTP/1.1\r\nOrigin: http://page\r\nAccess-Control-Request-Method: GET\r\n"
+                    + "Access-Control-Request-Headers: range, x-token, bad name\r\n"
+                    + "Access-Control-Request-Private-Network: true\r\n\r\nOPTIONS * HTTP/1.1\r\n\r\n"
+            )
+            let preflight = try #require(client.readAnswer()).head
+            #expect(preflight.hasPrefix("HTTP/1.1 204 No Content\r\n"))
+            for field in [
+                "Access-Control-Allow-Methods: GET, HEAD, OPTIONS", "Access-Control-Allow-Headers: range, x-token",
+                "Access-Control-Allow-Private-Network: true", "Access-Control-Allow-Origin: *",
+            ] {
+                #expect(preflight.contains(field + "\r\n"))
+            }
+            #expect(preflight.components(separatedBy: "Access-Control-Allow-Headers").count == 2)
+            let plain = try #require(client.readAnswer()).head
+            #expect(plain.hasPrefix("HTTP/1.1 204 ") && !plain.contains("Private-Network"))
+            #expect(plain.contains("Access-Control-Allow-Headers: Content-Type\r\n"))
         }
     }
 
@@ -116,15 +152,16 @@ import Testing
         try await MediaHTTPFixture.with(loops: 1, hub: hub, http: http) { fixture in
             let bad = try fixture.client()
             bad.send("GET /live/door.flv?token=bad HTTP/1.1\r\nX-Key: 1\r\n\r\n")
-            let response = bad.readToEnd()
-            #expect(response.hasPrefix("HTTP/1.1 403 Forbidden\r\n"))
-            #expect(response.contains(#"{"error_code":403,"desp":"the token of \"door\" is wrong"}"#))
+            let (head, body) = try #require(bad.readAnswer())
+            #expect(head.hasPrefix("HTTP/1.1 403 Forbidden\r\n"))
+            #expect(body == #"{"error_code":403,"desp":"the token of \"door\" is wrong"}"# + "\n")
             let good = try fixture.client()
             good.send("GET /live/door.flv?token=good HTTP/1.1\r\nX-Key: 1\r\n\r\n")
             #expect(good.readHead()?.hasPrefix("HTTP/1.1 200 ") == true)
             let second = try fixture.client()
             second.send("GET /live/door.flv?token=good HTTP/1.1\r\nX-Key: 1\r\n\r\n")
-            #expect(second.readToEnd().hasPrefix("HTTP/1.1 503 "))
+            let full = try #require(second.readAnswer()).head
+            #expect(full.hasPrefix("HTTP/1.1 503 ") && full.contains("Retry-After: 10\r\n"))
         }
     }
 }
@@ -139,8 +176,8 @@ import Testing
             let publisher = try await fixture.publish("door")
             try await publisher.receive(TestPictures.parameters + TestPictures.pictures(0..<14))
             var reader = PictureReader()
-            while reader.numbers.count < 14 { try reader.receive(#require(client.readSome())) }
-            #expect(reader.numbers == Array(0..<14))
+            while reader.numbers.last != 13 { try reader.receive(#require(client.readSome())) }
+            #expect([Array(0..<14), Array(10..<14)].contains(reader.numbers))
             #expect(await fixture.hub.snapshot(of: "door")?.viewers.count == 1)
         }
     }
@@ -208,21 +245,6 @@ import Testing
             #expect(frames == [0x03, 0xE8])
             #expect(client.read() == [])
             try await fixture.wait { await $0.snapshot(of: "door")?.viewers.isEmpty == true }
-        }
-    }
-
-    @Test func brokenWebSocketFrameIsAnsweredWithItsCode() async throws {
-        try await MediaHTTPFixture.with(loops: 1) { fixture in
-            let client = try fixture.client()
-            client.send(
-                "GET /live/door.flv HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                    + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-            )
-            #expect(client.readHead() != nil)
-            // Not masked.
-            client.send([0x81, 0x01, 0x41])
-            #expect(client.read(exactly: 4) == [0x88, 2, 0x03, 0xEA])
-            #expect(client.read() == [])
         }
     }
 

@@ -8,8 +8,7 @@ final class RawClient {
     /// - Parameter receiveBuffer: small, for a client that cannot take much; 0 for the usual.
     init?(port: Int, receiveBuffer: CInt = 0) {
         descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
-        var limit = timeval(tv_sec: 5, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        receiveTimeout(milliseconds: 15_000)
         if receiveBuffer > 0 {
             var size = receiveBuffer
             setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<CInt>.size))
@@ -28,6 +27,11 @@ final class RawClient {
 
     deinit {
         close(descriptor)
+    }
+
+    func receiveTimeout(milliseconds: Int) {
+        var limit = timeval(tv_sec: milliseconds / 1000, tv_usec: milliseconds % 1000 * 1000)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     }
 
     func send(_ text: String) {
@@ -76,5 +80,34 @@ final class RawClient {
             bytes += byte
         }
         return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// One response with a Content-Length, or without a body.
+    func readAnswer() -> (head: String, body: String)? {
+        guard let head = readHead() else { return nil }
+        let fields = head.split(separator: "\r\n").map { $0.lowercased() }
+        let length = fields.first { $0.hasPrefix("content-length:") }.flatMap { Int($0.dropFirst(16)) } ?? 0
+        guard let body = read(exactly: length) else { return nil }
+        return (head, String(decoding: body, as: UTF8.self))
+    }
+
+    /// One server frame of a WebSocket.
+    func readFrame() -> (opcode: UInt8, payload: [UInt8])? {
+        guard let head = read(exactly: 2), head[0] & 0x80 != 0, head[1] & 0x80 == 0 else { return nil }
+        var length = Int(head[1])
+        if length >= 126 {
+            guard let bytes = read(exactly: length == 126 ? 2 : 8) else { return nil }
+            length = bytes.reduce(0) { $0 << 8 | Int($1) }
+        }
+        return read(exactly: length).map { (head[0] & 0x0F, $0) }
+    }
+
+    /// Sends a masked frame as a client must.
+    func sendFrame(_ opcode: UInt8, _ payload: [UInt8]) {
+        let mask: [UInt8] = [1, 2, 3, 4]
+        send(
+            [0x80 | opcode, 0x80 | UInt8(payload.count)] + mask
+                + payload.enumerated().map { $1 ^ mask[$0 & 3] }
+        )
     }
 }

@@ -67,8 +67,8 @@ struct RTMPClientTests {
         async let played = FFmpeg.packets(of: url)
         for await event in events {
             if event.kind == .viewerStarted {
-                // At the speed of the machine: faster than any camera.
-                _ = try await FFmpeg.run(["-i", source.path, "-c", "copy", "-f", "flv", url])
+                // At a camera's speed: of several groups of pictures that come at once a viewer gets the newest.
+                _ = try await FFmpeg.run(["-re", "-i", source.path, "-c", "copy", "-f", "flv", url])
             }
             if event.kind == .publisherStopped { break }
         }

@@ -184,6 +184,8 @@ struct RTMPServerTests {
                 let session = try #require(hub.publisher(of: "x"))
                 #expect(session.url == "rtmp://localhost/live/x")
                 #expect(await hub.kick(session: session.id, of: "x") == nil)
+                let status = try await peer.nextCommand()
+                #expect(status?.argument(1)?["description"] == .string("ended by the API"))
                 #expect(try await peer.next() == nil)
                 #expect(hub.publisher(of: "x") == nil)
             }
