@@ -43,6 +43,16 @@ struct APIParameters {
         return integer
     }
 
+    func requiredInteger(_ name: String) throws -> Int {
+        guard object[name] != nil else { throw missing(name) }
+        return try integer(name, default: 0)
+    }
+
+    /// A time: not longer than a year, so that it can be counted in nanoseconds.
+    func milliseconds(_ name: String, default fallback: Int) throws -> Int {
+        min(try integer(name, default: fallback), 31_536_000_000)
+    }
+
     func requiredBool(_ name: String) throws -> Bool {
         guard let value = object[name] else { throw missing(name) }
         guard let bool = value.bool else { throw wrong(name, value, "true or false") }

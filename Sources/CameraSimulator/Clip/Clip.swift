@@ -142,7 +142,7 @@ extension Clip.Audio {
             }
             guard let parameters else { return nil }
             self.init(parameters: parameters, frames: frames, samplesPerFrame: 1024)
-        case .opus: return nil
+        case .opus, .mp3: return nil
         }
     }
 }

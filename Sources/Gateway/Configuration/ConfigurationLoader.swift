@@ -60,8 +60,7 @@ extension GatewayConfiguration {
         } catch let error as ConfigurationError {
             problems += error.problems
         }
-        let errors = problems.filter { $0.severity == .error }
-        guard errors.isEmpty else { throw ConfigurationError(errors) }
+        guard !problems.contains(where: { $0.severity == .error }) else { throw ConfigurationError(problems) }
         return LoadedConfiguration(configuration: configuration, problems: problems, file: file)
     }
 

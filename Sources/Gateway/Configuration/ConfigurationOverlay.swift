@@ -30,6 +30,10 @@ struct ConfigurationOverlay {
                 problems.append(.warning(name, "no key of the configuration has this name\(hint)"))
                 continue
             }
+            guard schema.elements[key.path] == nil else {
+                problems.append(.error(name, "a list of objects cannot be set here; set \(key.path) in the file"))
+                continue
+            }
             guard let value = Self.value(text, like: key.defaultValue) else {
                 let shown = key.isSecret ? "a value" : "\"\(text)\""
                 problems.append(.error(name, "expected \(key.defaultValue.kind), found \(shown)"))
@@ -54,6 +58,9 @@ struct ConfigurationOverlay {
                 }
             }
             return .object(object)
+        case (.array, .array(let values)) where schema.elements[path] != nil:
+            let element = schema.elements[path] ?? .null
+            return .array(values.enumerated().map { merged(element, with: $1, path: "\(path)[\($0)]") })
         case (.array, .array(let values)):
             for (index, element) in values.enumerated() where element.string == nil {
                 problems.append(.error("\(path)[\(index)]", "expected a string, found \(shown(element, path))"))

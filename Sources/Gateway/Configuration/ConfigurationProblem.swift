@@ -30,7 +30,7 @@ package struct ConfigurationProblem: Hashable, Sendable, CustomStringConvertible
     package var description: String { "\(path): \(message)" }
 }
 
-/// A configuration that is refused, with everything that is wrong with it.
+/// A configuration that is refused, with everything there is to say of it: errors, and warnings beside them.
 package struct ConfigurationError: Error, Hashable, Sendable, CustomStringConvertible {
     package let problems: [ConfigurationProblem]
 
@@ -43,6 +43,24 @@ package struct ConfigurationError: Error, Hashable, Sendable, CustomStringConver
     }
 
     package var description: String {
-        problems.map(\.description).joined(separator: "\n")
+        problems.filter { $0.severity == .error }.map(\.description).joined(separator: "\n")
+    }
+}
+
+/// A value that is one of a few words.
+package protocol ConfigurationChoice: RawRepresentable<String>, CaseIterable, Codable, Hashable, Sendable {}
+
+extension ConfigurationChoice {
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        let text = try container.decode(String.self)
+        guard let value = Self(rawValue: text) else {
+            let allowed = Self.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: ", ")
+            throw DecodingError.dataCorruptedError(
+                in: container,
+                debugDescription: "\"\(text)\" is not allowed; allowed: \(allowed)"
+            )
+        }
+        self = value
     }
 }

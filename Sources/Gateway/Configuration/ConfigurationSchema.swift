@@ -12,8 +12,11 @@ package struct ConfigurationSchema: Sendable {
 
     let defaults: JSONValue
     package let keys: [Key]
+    /// Lists of objects, by their path: what an element has, with its defaults. Other lists are of strings.
+    let elements: [String: JSONValue]
 
-    package init(defaults: some Encodable, prefix: String = "") throws {
+    package init(defaults: some Encodable, prefix: String = "", elements: [String: JSONValue] = [:]) throws {
+        self.elements = elements
         var encoder = JSONTreeEncoder(keys: .snakeCase)
         let tree = try encoder.encode(defaults)
         self.defaults = tree
@@ -24,7 +27,12 @@ package struct ConfigurationSchema: Sendable {
 
     /// The schema of the gateway's own configuration.
     package static func gateway() throws -> ConfigurationSchema {
-        try ConfigurationSchema(defaults: GatewayConfiguration(), prefix: "GBGATE_")
+        var encoder = JSONTreeEncoder(keys: .snakeCase)
+        let elements = [
+            "relay.pulls": try encoder.encode(RelayPullRule()),
+            "relay.pushes": try encoder.encode(RelayPushRule()),
+        ]
+        return try ConfigurationSchema(defaults: GatewayConfiguration(), prefix: "GBGATE_", elements: elements)
     }
 
     private static func collect(

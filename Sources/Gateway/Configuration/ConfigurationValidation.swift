@@ -4,6 +4,8 @@ struct ConfigurationValidation {
 
     init(_ configuration: GatewayConfiguration) {
         streaming(configuration)
+        relays(configuration)
+        secrets(configuration.simpleAuth)
         gb28181(configuration.gb28181)
         services(configuration)
     }
@@ -13,10 +15,12 @@ struct ConfigurationValidation {
         let flvListener =
             all.httpflv.httpListenAddr.isEmpty ? all.defaultHttp.httpListenAddr : all.httpflv.httpListenAddr
         listener("default_http.http_listen_addr", flvListener, on: all.httpflv.enable)
-        range("rtmp.gop_num", all.rtmp.gopNum, 0...100)
+        listener("rtmp.rtmps_addr", all.rtmp.rtmpsAddr, on: all.rtmp.rtmpsEnable)
+        listener("default_http.https_listen_addr", all.flvSecureAddress, on: all.httpflv.enableHttps)
+        range("rtmp.gop_num", all.rtmp.gopNum, -1...100)
         range("rtmp.single_gop_max_frame_num", all.rtmp.singleGopMaxFrameNum, 0...1_000_000)
         range("rtmp.merge_write_size", all.rtmp.mergeWriteSize, 0...(16 << 20))
-        range("httpflv.gop_num", all.httpflv.gopNum, 0...100)
+        range("httpflv.gop_num", all.httpflv.gopNum, -1...100)
         range("httpflv.single_gop_max_frame_num", all.httpflv.singleGopMaxFrameNum, 0...1_000_000)
         range("httpts.gop_num", all.httpts.gopNum, 0...100)
         range("httpts.single_gop_max_frame_num", all.httpts.singleGopMaxFrameNum, 0...1_000_000)
@@ -28,6 +32,52 @@ struct ConfigurationValidation {
         range("hls.sub_session_timeout_ms", all.hls.subSessionTimeoutMs, 0...86_400_000)
         range("rtsp.auth_method", all.rtsp.authMethod, 0...1)
         range("merge_window_ms", all.mergeWindowMs, 0...1_000)
+    }
+
+    private mutating func relays(_ all: GatewayConfiguration) {
+        let relay = all.relay
+        range("publish.grace_ms", all.publish.graceMs, 0...86_400_000)
+        range("relay.timeout_ms", relay.timeoutMs, 0...3_600_000)
+        range("relay.silence_ms", relay.silenceMs, 1_000...3_600_000)
+        range("relay.retry_min_ms", relay.retryMinMs, 100...3_600_000)
+        range("relay.retry_max_ms", relay.retryMaxMs, relay.retryMinMs...max(relay.retryMinMs, 86_400_000))
+        range("relay.retry_reset_ms", relay.retryResetMs, 0...86_400_000)
+        range("relay.pull_idle_ms", relay.pullIdleMs, 0...86_400_000)
+        for (index, rule) in relay.pulls.enumerated() {
+            let path = "relay.pulls[\(index)]"
+            rules(path, rule.streamName, rule.url, ["rtmp", "rtmps", "http", "https", "ws", "wss"])
+            if !rule.onDemand, !StreamPattern(rule.streamName).isExact {
+                require(false, "\(path).stream_name", "\"\(rule.streamName)\"", "a whole name, or on_demand true")
+            }
+        }
+        for (index, rule) in relay.pushes.enumerated() {
+            rules("relay.pushes[\(index)]", rule.streamName, rule.url, ["rtmp", "rtmps"])
+        }
+        var addresses = all.relayPush.addrList.enumerated().map { ("relay_push.addr_list[\($0)]", $1) }
+        let origin = all.staticRelayPull
+        if !origin.addr.isEmpty { addresses.append(("static_relay_pull.addr", origin.addr)) }
+        if origin.enable, origin.addr.isEmpty {
+            problems.append(.warning("static_relay_pull.addr", "empty: nothing is pulled; set host:port of the origin"))
+        }
+        for (path, address) in addresses {
+            let isAddress = RelayURL("rtmp://\(address)/live/x")?.app == "live" && !address.contains("@")
+            require(isAddress, path, "\"\(URLText.redacted(address))\"", "host:port")
+        }
+    }
+
+    private mutating func secrets(_ auth: SimpleAuthSection) {
+        let isOn = auth.pubRtmpEnable || auth.subRtmpEnable || auth.subHttpflvEnable
+        if isOn, auth.key.isEmpty {
+            problems.append(.warning("simple_auth.key", "empty: the md5 of a stream's name alone opens it; set a key"))
+        }
+    }
+
+    private mutating func rules(_ path: String, _ stream: String, _ url: RelayTemplate, _ schemes: [String]) {
+        require(!stream.isEmpty, "\(path).stream_name", "\"\"", "a stream's name, a beginning with *, or *")
+        let example = url.url(app: "live", stream: "x")
+        let isServed = example.map { schemes.contains($0.scheme) } ?? false
+        let forms = "\(schemes.map { "\($0)://" }.joined(separator: ", ")) with host, application and stream"
+        require(isServed, "\(path).url", "\"\(url)\"", forms)
     }
 
     private mutating func gb28181(_ gb: GB28181Section) {

@@ -16,6 +16,8 @@ package struct GatewayConfiguration: Codable, Hashable, Sendable {
     package var record = RecordSection()
     package var relayPush = RelayPushSection()
     package var staticRelayPull = StaticRelayPullSection()
+    package var relay = RelaySection()
+    package var publish = PublishSection()
     package var httpApi = HTTPAPISection()
     /// Echoed by the API and the hooks.
     package var serverId = "1"
@@ -26,7 +28,7 @@ package struct GatewayConfiguration: Codable, Hashable, Sendable {
     package var debug = DebugSection()
     package var gb28181 = GB28181Section()
     /// The longest that output waits to be sent together with what follows; it is used only as the load grows.
-    package var mergeWindowMs = 40
+    package var mergeWindowMs = 50
     package var limits = LimitsSection()
     package var store = StoreSection()
     package var dump = DumpSection()

@@ -5,12 +5,14 @@ package struct RTMPSection: Codable, Hashable, Sendable {
     package var rtmpsAddr: ListenAddress = ":4935"
     package var rtmpsCertFile = "./conf/cert.pem"
     package var rtmpsKeyFile = "./conf/key.pem"
-    /// GOPs that a new viewer gets; 0 = headers only, then it waits for the next key frame.
+    /// GOPs that a new viewer gets; 0 is taken as 1, -1 = none: it waits for the next key frame.
     package var gopNum = 1
     /// Messages kept of one GOP; 0 = no limit.
     package var singleGopMaxFrameNum = 0
     /// Bytes that one viewer's writes are gathered to; 0 = by `merge_window_ms` only.
     package var mergeWriteSize = 0
+    /// A player of a stream that is not there: `wait` for it, or `refuse` with StreamNotFound.
+    package var unknownStream = UnknownStream.wait
 
     package init() {}
 }
@@ -44,6 +46,8 @@ package struct HTTPFLVSection: Codable, Hashable, Sendable {
     package var httpsListenAddr: ListenAddress = ""
     package var httpsCertFile = ""
     package var httpsKeyFile = ""
+    /// As of RTMP; a refusal is a 404.
+    package var unknownStream = UnknownStream.wait
 
     package init() {}
 }
@@ -103,27 +107,17 @@ package struct RTSPSection: Codable, Hashable, Sendable {
     package init() {}
 }
 
+/// What becomes of a player whose stream has no publisher.
+package enum UnknownStream: String, ConfigurationChoice {
+    case wait
+    case refuse
+}
+
 package struct RecordSection: Codable, Hashable, Sendable {
     package var enableFlv = false
     package var flvOutPath = "./lal_record/flv/"
     package var enableMpegts = false
     package var mpegtsOutPath = "./lal_record/mpegts/"
-
-    package init() {}
-}
-
-package struct RelayPushSection: Codable, Hashable, Sendable {
-    package var enable = false
-    /// `host:port` of each server that gets every stream.
-    package var addrList: [String] = []
-
-    package init() {}
-}
-
-package struct StaticRelayPullSection: Codable, Hashable, Sendable {
-    package var enable = false
-    /// `host:port` of the origin.
-    package var addr = ""
 
     package init() {}
 }

@@ -16,6 +16,8 @@ package struct ControlError: Error, Hashable, Sendable, CustomStringConvertible 
         package static let sessionNotFound = Code(rawValue: 1003)
         package static let relayPullFailed = Code(rawValue: 2001)
         package static let rtpPubFailed = Code(rawValue: 2002)
+        package static let relayFailed = Code(rawValue: 2003)
+        package static let stopRelayFailed = Code(rawValue: 2004)
         package static let deviceNotFound = Code(rawValue: 3001)
         package static let inviteFailed = Code(rawValue: 3002)
         package static let byeFailed = Code(rawValue: 3003)

@@ -12,9 +12,32 @@ package protocol GatewayControl: Sendable {
     /// Every stream, in no particular order.
     func allGroups() async -> [GroupStat]
 
-    /// Ends one session of a stream: a viewer, a publisher, or a camera's session (kick = BYE and close).
+    /// Ends one session of a stream: a viewer, a publisher, a relay (which does not try again), or a camera's session
+    /// (kick = BYE and close).
     /// Throws 1001 (no such stream) or 1003 (no such session in it).
     func kick(streamName: String, sessionID: String) async throws
+
+    /// Begins to pull a stream from another server and does not wait for it. Throws 2001.
+    func startRelayPull(_ request: StartRelayPullRequest) async throws -> RelayPullStarted
+
+    /// Ends the pull of a stream, at any stage. Throws 1001 or 1003.
+    func stopRelayPull(streamName: String) async throws -> RelayPullStopped
+
+    /// Pulls and pushes, and answers when both run; nothing stays when one fails. A stream that is relayed already is
+    /// joined. Throws 2003.
+    func startRelay(_ request: StartRelayRequest) async throws -> RelayTask
+
+    /// Ends what ``startRelay(_:)`` and ``startRelayFromStream(_:)`` began. Throws 1001 or 2004.
+    func stopRelay(streamName: String) async throws -> RelayTask
+
+    /// Pushes a stream that is here, and answers when the push runs. Throws 1001 or 2003.
+    func startRelayFromStream(_ request: StartRelayFromStreamRequest) async throws -> RelayPushStarted
+
+    /// Every relay, and those of the last minutes that ended.
+    func relays() async -> [RelayStat]
+
+    /// Refuses all new connections of an address for a time.
+    func addIPBlacklist(_ request: IPBlacklistRequest) async throws
 
     /// Opens a bare PS/RTP port without SIP. Throws 2002 when the port or the stream name is taken.
     func startRTPPub(_ request: StartRTPPubRequest) async throws -> RTPPubStarted

@@ -57,6 +57,8 @@ package struct GroupStat: Codable, Hashable, Sendable {
     package var pull: SessionStat
     /// Video messages per wall-clock second, newest first, at most 31 finished seconds.
     package var inFramePerSec: [FrameCount]
+    /// Relays of the stream, pulls and pushes; left out when there are none. lal has no such member.
+    package var relays: [RelayStat]?
 
     package init(
         streamName: String,
@@ -68,7 +70,8 @@ package struct GroupStat: Codable, Hashable, Sendable {
         pub: SessionStat = .none,
         subs: [SessionStat] = [],
         pull: SessionStat = .none,
-        inFramePerSec: [FrameCount] = []
+        inFramePerSec: [FrameCount] = [],
+        relays: [RelayStat]? = nil
     ) {
         self.streamName = streamName
         self.appName = appName
@@ -80,6 +83,7 @@ package struct GroupStat: Codable, Hashable, Sendable {
         self.subs = subs
         self.pull = pull
         self.inFramePerSec = inFramePerSec
+        self.relays = relays
     }
 
     private enum CodingKeys: String, CodingKey {
@@ -93,6 +97,7 @@ package struct GroupStat: Codable, Hashable, Sendable {
         case subs
         case pull
         case inFramePerSec = "in_frame_per_sec"
+        case relays
     }
 }
 

@@ -35,7 +35,8 @@ final class MediaLoop {
                 app: "live",
                 session: hub.makeSession(.ps, .publisher, id: id),
                 on: loop,
-                onKick: { [weak session] in session?.kick() }
+                policy: .reject,
+                onKick: { [weak session] _ in session?.kick() }
             )
         )
         do {

@@ -1,5 +1,6 @@
 internal import Hub
 internal import Media
+internal import NIOCore
 
 extension Gateway: GatewayControl {
     package func lalInfo() async -> LalInfo {
@@ -11,21 +12,61 @@ extension Gateway: GatewayControl {
     }
 
     package func group(_ streamName: String) async throws -> GroupStat {
-        guard let stream = await hub.snapshot(of: streamName) else { throw ControlError.groupNotFound }
-        return GroupStat(stream, await media.reports())
+        let relays = await relays().filter { $0.streamName == streamName }
+        guard let stream = await hub.snapshot(of: streamName) else {
+            // A pull that is still connecting makes a group too, as in lal.
+            guard relays.contains(where: { $0.state != "ended" }) else { throw ControlError.groupNotFound }
+            return GroupStat(streamName: streamName, appName: "", relays: relays)
+        }
+        return GroupStat(stream, await media.reports(), relays)
     }
 
     package func allGroups() async -> [GroupStat] {
         let reports = await media.reports()
-        return await hub.snapshot().map { GroupStat($0, reports) }
+        let relays = Dictionary(grouping: await relays(), by: \.streamName)
+        return await hub.snapshot().map { GroupStat($0, reports, relays[$0.name] ?? []) }
     }
 
     package func kick(streamName: String, sessionID: String) async throws {
+        if await relaying.kick(sessionID, of: streamName) { return }
         switch await hub.kick(session: sessionID, of: streamName) {
         case nil: return
         case .noStream: throw ControlError.groupNotFound
         case .noSession: throw ControlError.sessionNotFound
         }
+    }
+
+    package func startRelayPull(_ request: StartRelayPullRequest) async throws -> RelayPullStarted {
+        try await relaying.startPull(request)
+    }
+
+    package func stopRelayPull(streamName: String) async throws -> RelayPullStopped {
+        try await relaying.stopPull(streamName)
+    }
+
+    package func startRelay(_ request: StartRelayRequest) async throws -> RelayTask {
+        try await relaying.startRelay(request)
+    }
+
+    package func stopRelay(streamName: String) async throws -> RelayTask {
+        try await relaying.stopRelay(streamName)
+    }
+
+    package func startRelayFromStream(_ request: StartRelayFromStreamRequest) async throws -> RelayPushStarted {
+        try await relaying.startRelay(request)
+    }
+
+    package func relays() async -> [RelayStat] {
+        await relaying.stats(of: hub.snapshot())
+    }
+
+    package func addIPBlacklist(_ request: IPBlacklistRequest) async throws {
+        let ip = request.ip
+        // As the system writes it: an IPv6 address has several forms.
+        guard let address = (try? SocketAddress(ipAddress: ip, port: 0))?.ipAddress else {
+            throw ControlError.paramMissing("ip is \"\(ip)\", expected an IP address")
+        }
+        blacklist.add(address, for: .seconds(Int64(min(max(request.durationSec, 0), 315_360_000))), now: .now())
     }
 
     package func startRTPPub(_ request: StartRTPPubRequest) async throws -> RTPPubStarted {
@@ -69,9 +110,14 @@ extension Gateway: GatewayControl {
 
 extension GroupStat {
     /// One stream as lal shows it; what RTP says is put to its camera's session.
-    init(_ stream: StreamSnapshot, _ reports: [String: MediaReport]) {
+    init(_ stream: StreamSnapshot, _ reports: [String: MediaReport], _ relays: [RelayStat] = []) {
         var publisher = SessionStat.none
-        if let snapshot = stream.publisher {
+        var pull = SessionStat.none
+        if let snapshot = stream.publisher, snapshot.info.role == .pull {
+            pull = SessionStat(snapshot)
+            // The address is known when the connection is, after its session was made.
+            pull.remoteAddr = relays.first { $0.sessionID == pull.sessionID }?.remoteAddr ?? pull.remoteAddr
+        } else if let snapshot = stream.publisher {
             publisher = SessionStat(snapshot)
             if let report = reports[snapshot.info.id] {
                 publisher.rtp = report.rtp
@@ -86,8 +132,11 @@ extension GroupStat {
             videoWidth: stream.video?.width ?? 0,
             videoHeight: stream.video?.height ?? 0,
             pub: publisher,
-            subs: stream.viewers.map { SessionStat($0) },
-            inFramePerSec: stream.framesPerSecond.map { FrameCount(unixSec: $0.unixSecond, v: $0.count) }
+            // lal shows pushes nowhere: here they are in `relays`.
+            subs: stream.viewers.filter { $0.info.role != .push }.map { SessionStat($0) },
+            pull: pull,
+            inFramePerSec: stream.framesPerSecond.map { FrameCount(unixSec: $0.unixSecond, v: $0.count) },
+            relays: relays.isEmpty ? nil : relays
         )
     }
 }

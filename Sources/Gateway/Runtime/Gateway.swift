@@ -13,7 +13,9 @@ package final class Gateway: Service {
     /// Where the gateway listens, with the real port where 0 was configured; nil: switched off.
     package struct Ports: Hashable, Sendable {
         package var rtmp: Int?
+        package var rtmps: Int?
         package var http: Int?
+        package var https: Int?
         package var sip: Int?
     }
 
@@ -26,10 +28,11 @@ package final class Gateway: Service {
     let media: MediaService
     let signalling: Signalling?
     let publications: RTPPublications
+    let relaying: Relays
+    let blacklist: AddressBlacklist
     let startTime = WallTime.now()
     let store: DeviceStore?
-    private let rtmp: RTMPServer?
-    private let http: MediaHTTPServer?
+    private let streaming: StreamingPorts
     private let logger: Logger
 
     private init(
@@ -40,9 +43,10 @@ package final class Gateway: Service {
         media: MediaService,
         signalling: Signalling?,
         publications: RTPPublications,
+        relaying: Relays,
+        blacklist: AddressBlacklist,
         store: DeviceStore?,
-        rtmp: RTMPServer?,
-        http: MediaHTTPServer?,
+        streaming: StreamingPorts,
         logger: Logger
     ) {
         self.ports = ports
@@ -52,9 +56,10 @@ package final class Gateway: Service {
         self.media = media
         self.signalling = signalling
         self.publications = publications
+        self.relaying = relaying
+        self.blacklist = blacklist
         self.store = store
-        self.rtmp = rtmp
-        self.http = http
+        self.streaming = streaming
         self.logger = logger
     }
 
@@ -65,18 +70,32 @@ package final class Gateway: Service {
         group: any EventLoopGroup,
         logger: Logger
     ) async throws -> Gateway {
-        let hub = Hub(group: group, configuration: HubConfiguration(configuration))
+        let activity = ActivityLog(logger: logger)
+        let hub = Hub(group: group, configuration: HubConfiguration(configuration)) { activity.received($0) }
+        var settings = RelaySettings(configuration.relay)
+        settings.makeSessionID = { hub.makeSessionID($0) }
+        settings.ownHosts = OwnAddresses.hosts()
+        settings.ownPorts = OwnAddresses.ports(configuration)
+        let relays = Relays(
+            rules: RelayRules(configuration),
+            settings: settings,
+            hub: hub,
+            connector: NetworkRelayConnector(hub: hub, group: group),
+            loop: group.next(),
+            logger: logger
+        )
+        activity.attach(relays)
         let singlePort = ListenAddress(":\(configuration.gb28181.rtpSinglePort)") ?? .none
         let media = try await listening("gb28181 rtp", singlePort) {
             try await MediaService.start(settings: .init(configuration), hub: hub, group: group)
         }
         let opened = Opened()
         do {
-            return try await start(configuration, devices, group, logger, hub, media, opened)
+            return try await start(configuration, devices, group, logger, hub, media, relays, activity, opened)
         } catch {
             await opened.signalling?.stop(grace: .zero)
-            try? await opened.rtmp?.close()
-            try? await opened.http?.close()
+            await opened.streaming?.close()
+            await relays.stop()
             await media.stop()
             throw error
         }
@@ -84,8 +103,7 @@ package final class Gateway: Service {
 
     /// What is open while the rest is being opened.
     private final class Opened {
-        var rtmp: RTMPServer?
-        var http: MediaHTTPServer?
+        var streaming: StreamingPorts?
         var signalling: Signalling?
     }
 
@@ -96,29 +114,23 @@ package final class Gateway: Service {
         _ logger: Logger,
         _ hub: Hub,
         _ media: MediaService,
+        _ relays: Relays,
+        _ activity: ActivityLog,
         _ opened: Opened
     ) async throws -> Gateway {
-        var ports = Ports()
-        if configuration.rtmp.enable {
-            let address = configuration.rtmp.addr
-            opened.rtmp = try await listening("rtmp", address) {
-                try await RTMPServer.start(hub: hub, group: group, host: address.bindHost, port: address.port)
-            }
-            ports.rtmp = opened.rtmp?.port
-        }
-        if configuration.httpflv.enable {
-            let own = configuration.httpflv.httpListenAddr
-            let address = own.isEmpty ? configuration.defaultHttp.httpListenAddr : own
-            opened.http = try await listening("httpflv", address) {
-                try await MediaHTTPServer.start(
-                    hub: hub,
-                    group: group,
-                    host: address.bindHost,
-                    port: address.port
-                )
-            }
-            ports.http = opened.http?.port
-        }
+        let blacklist = AddressBlacklist()
+        var opening = StreamingPortsOpening(
+            configuration,
+            hub: hub,
+            group: group,
+            gate: StreamGate(configuration, hub: hub, relays: relays, logger: logger),
+            activity: activity,
+            blacklist: blacklist,
+            logger: logger
+        )
+        let streaming = try await opening.open()
+        opened.streaming = streaming
+        var ports = streaming.ports
         let section = configuration.gb28181
         let store =
             section.enable && configuration.store.enable
@@ -139,11 +151,12 @@ package final class Gateway: Service {
         logger.notice(
             "gbgate \(version) serves",
             metadata: [
-                "rtmp": "\(ports.rtmp.map(String.init) ?? "off")", "http": "\(ports.http.map(String.init) ?? "off")",
-                "sip": "\(ports.sip.map(String.init) ?? "off")",
+                "rtmp": "\(shown(ports.rtmp))", "rtmps": "\(shown(ports.rtmps))", "http": "\(shown(ports.http))",
+                "https": "\(shown(ports.https))", "sip": "\(shown(ports.sip))",
             ]
         )
         if let finding = MediaAddressCheck(section)?.finding { logger.log(level: finding.level, "\(finding.text)") }
+        await relays.start()
         let advertised = [section.mediaIp, section.localSipIp].first { !$0.isEmpty } ?? "0.0.0.0"
         return Gateway(
             ports: ports,
@@ -153,14 +166,17 @@ package final class Gateway: Service {
             media: media,
             signalling: opened.signalling,
             publications: RTPPublications(media: media, advertisedHost: advertised, logger: logger),
+            relaying: relays,
+            blacklist: blacklist,
             store: store,
-            rtmp: opened.rtmp,
-            http: opened.http,
+            streaming: streaming,
             logger: logger
         )
     }
 
-    private static func listening<Value>(
+    private static func shown(_ port: Int?) -> String { port.map(String.init) ?? "off" }
+
+    static func listening<Value>(
         _ what: String,
         _ address: ListenAddress,
         _ open: () async throws -> Value
@@ -193,9 +209,10 @@ package final class Gateway: Service {
     /// Ends everything. Called by ``run()``; tests without a service group call it themselves.
     package func stop() async {
         await signalling?.stop()
+        await streaming.close()
+        await relaying.stop()
+        await hub.shutdown()
         await media.stop()
-        try? await rtmp?.close()
-        try? await http?.close()
         await store?.flush()
         logger.notice("gbgate stopped")
     }
@@ -219,6 +236,17 @@ extension HubConfiguration {
         maximumMergeWindow = .milliseconds(Int64(configuration.mergeWindowMs))
         maximumStreams = configuration.limits.maxStreams
         maximumViewers = configuration.limits.maxViewers
+        publisherPolicy = configuration.publish.onConflict == .takeOver ? .takeOver : .reject
+        gracePeriod = .milliseconds(Int64(configuration.publish.graceMs))
+        // Not as lal: its 0, which its file has, would let every viewer wait for the next key frame.
+        let (rtmp, flv) = (configuration.rtmp, configuration.httpflv)
+        gopCount = GOPCount(rtmp: rtmp.gopNum, flv: flv.gopNum)
+        // One number for both: the caches are one.
+        let caps = [rtmp.singleGopMaxFrameNum, flv.singleGopMaxFrameNum].filter { $0 > 0 }
+        singleGOPMessages = caps.min() ?? 0
+        mergeWriteBytes = rtmp.mergeWriteSize
+        let audio = configuration.inSession
+        dummyAudioWait = audio.addDummyAudioEnable ? .milliseconds(Int64(audio.addDummyAudioWaitAudioMs)) : nil
     }
 }
 

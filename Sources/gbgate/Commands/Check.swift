@@ -16,7 +16,9 @@ struct Check: ParsableCommand {
             for problem in error.problems { print("\(problem.severity.rawValue): \(problem)") }
             throw ExitCode.failure
         }
-        for problem in loaded.problems { print("\(problem.severity.rawValue): \(problem)") }
+        for problem in loaded.problems + SecureListeners.problems(loaded.configuration) {
+            print("\(problem.severity.rawValue): \(problem)")
+        }
         let folder = loaded.configuration.gb28181.devicesDir
         let (devices, problems) = ProvisionedDevice.load(folder: folder)
         for problem in problems { print("\(problem.severity.rawValue): \(problem)") }

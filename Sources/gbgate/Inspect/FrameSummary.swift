@@ -22,6 +22,7 @@ struct FrameSummary {
             switch event {
             case .video(let parameters): video = parameters
             case .audio(let parameters): audio = parameters
+            case .metadata: break
             case .frame(let frame):
                 var track = tracks[frame.track] ?? Track()
                 if track.frames == 0 {

@@ -76,6 +76,65 @@ final class FakeControl: GatewayControl {
         guard sessionID == "FLVPUBSUB2" else { throw ControlError.sessionNotFound }
     }
 
+    static let pull = RelayStat(
+        streamName: "far",
+        sessionID: "RTMPPULL1",
+        direction: "pull",
+        protocol: "RTMP",
+        origin: "api",
+        url: "rtmp://192.0.2.7/live/far?key=***",
+        state: "waiting",
+        remoteAddr: "192.0.2.7:1935",
+        attempts: 3,
+        lastError: "pull rtmp://192.0.2.7:1935/live/far: connect: Connection refused",
+        nextRetryMs: 3400,
+        startTime: start,
+        readBytesSum: 868_079
+    )
+
+    func startRelayPull(_ request: StartRelayPullRequest) async throws -> RelayPullStarted {
+        note(
+            "pull \(request.url) \(request.streamName) \(request.pullTimeoutMs) \(request.pullRetryNum) "
+                + "\(request.autoStopPullAfterNoOutMs)"
+        )
+        guard request.streamName != "test110" else {
+            throw ControlError(.relayPullFailed, "lal.logic: in stream already exist at group")
+        }
+        return RelayPullStarted(streamName: "far", sessionID: "RTMPPULL1")
+    }
+
+    func stopRelayPull(streamName: String) async throws -> RelayPullStopped {
+        note("stop pull \(streamName)")
+        guard streamName == "far" else { throw ControlError.sessionNotFound }
+        return RelayPullStopped(sessionID: "RTMPPULL1")
+    }
+
+    func startRelay(_ request: StartRelayRequest) async throws -> RelayTask {
+        note(
+            "relay \(request.pullURL) \(request.pushURL) \(request.streamName) \(request.timeoutMs) \(request.retryNum)"
+        )
+        return RelayTask(streamName: "far", pullSessionID: "RTMPPULL2", pushSessionID: "RTMPPUSH1")
+    }
+
+    func stopRelay(streamName: String) async throws -> RelayTask {
+        note("stop relay \(streamName)")
+        guard streamName == "far" else { throw ControlError(.stopRelayFailed, "stop relay fail") }
+        return RelayTask(streamName: "far", pullSessionID: "RTMPPULL2", pushSessionID: "RTMPPUSH1")
+    }
+
+    func startRelayFromStream(_ request: StartRelayFromStreamRequest) async throws -> RelayPushStarted {
+        note("push \(request.streamName) \(request.pushURL) \(request.timeoutMs) \(request.retryNum)")
+        return RelayPushStarted(streamName: request.streamName, pushSessionID: "RTMPPUSH2")
+    }
+
+    func relays() async -> [RelayStat] {
+        [Self.pull]
+    }
+
+    func addIPBlacklist(_ request: IPBlacklistRequest) async throws {
+        note("ban \(request.ip) \(request.durationSec)")
+    }
+
     func startRTPPub(_ request: StartRTPPubRequest) async throws -> RTPPubStarted {
         note("start \(request.streamName) \(request.port) \(request.timeoutMs) \(request.isTCPFlag)")
         guard request.port != 30_002 else {

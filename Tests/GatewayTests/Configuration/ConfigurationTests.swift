@@ -54,8 +54,10 @@ import Testing
         #expect(try configuration.httpApi.permittedAddress() == "127.0.0.1:8083")
         #expect(loaded.problems.filter { $0.severity != .notice } == [])
         let notices = loaded.problems.map(\.path)
-        #expect(Set(notices).isSuperset(of: ["hls.enable", "rtsp.enable", "rtmp.rtmps_enable", "http_api.addr"]))
-        #expect(!notices.contains("record.enable_flv"))
+        #expect(Set(notices).isSuperset(of: ["hls.enable", "rtsp.enable", "pprof.enable", "http_api.addr"]))
+        for served in ["record.enable_flv", "rtmp.rtmps_enable", "httpflv.enable_https", "rtmp.gop_num"] {
+            #expect(!notices.contains(served))
+        }
     }
 
     @Test func commentsAndTrailingCommasAreFine() throws {
@@ -179,9 +181,69 @@ import Testing
         #expect(Secret("").matches(""))
     }
 
-    @Test func protectionThatIsNotThereIsAWarning() throws {
+    @Test func aSecretWithoutAKeyIsAWarning() throws {
         let found = try warnings(#"{"simple_auth":{"pub_rtmp_enable":true}}"#)
-        #expect(found == ["simple_auth.pub_rtmp_enable: has no effect yet: lal_secret is not checked by this version"])
+        #expect(found == ["simple_auth.key: empty: the md5 of a stream's name alone opens it; set a key"])
+        #expect(try warnings(#"{"simple_auth":{"pub_rtmp_enable":true,"key":"k"}}"#) == [])
+    }
+
+    @Test func rulesOfRelaysAreObjectsInAList() throws {
+        let loaded = try load(
+            #"""
+            {"relay":{"pulls":[{"stream_name":"gate","url":"rtmp://u:hunter2@h/live/gate","on_demand":false},
+            {"stream_name":"cam*","url":"https://h/{app}/{stream}.flv?k=hunter2"}],
+            "pushes":[{"stream_name":"*","url":"rtmps://c/in/{stream}"}]}}
+            """#
+        )
+        let relay = loaded.configuration.relay
+        #expect(relay.pulls.map(\.streamName) == ["gate", "cam*"] && relay.pulls.map(\.onDemand) == [false, true])
+        #expect(relay.pushes.map(\.streamName) == ["*"])
+        #expect(loaded.problems.filter { $0.severity != .notice } == [])
+        var encoder = JSONTreeEncoder(keys: .snakeCase)
+        #expect(!(try encoder.encode(loaded.configuration).text.contains("hunter2")))
+    }
+
+    @Test(arguments: [
+        (#"{"relay":{"pulls":[{"stream_name":"a","url":"rtsp://h/a/b"}]}}"#, "relay.pulls[0].url: \"rtsp://h/a/b\" is"),
+        (#"{"relay":{"pulls":[{"url":"rtmp://h/a/b"}]}}"#, "relay.pulls[0].stream_name: \"\" is not allowed"),
+        (
+            #"{"relay":{"pulls":[{"stream_name":"a*","url":"rtmp://h/a/b","on_demand":false}]}}"#,
+            "relay.pulls[0].stream"
+        ),
+        (#"{"relay":{"pushes":[{"stream_name":"a","url":"http://h/a/b.flv"}]}}"#, "relay.pushes[0].url: "),
+        (#"{"relay":{"pushes":[3]}}"#, "relay.pushes[0]: expected an object, found an integer: 3"),
+        (#"{"relay":{"pushes":[{"stream_name":"a","url":3}]}}"#, "relay.pushes[0].url: expected a string"),
+        (#"{"relay_push":{"addr_list":["u:p@h:1"]}}"#, "relay_push.addr_list[0]: "),
+        (#"{"static_relay_pull":{"enable":true,"addr":"h/x"}}"#, "static_relay_pull.addr: \"h/x\" is not allowed"),
+        (
+            #"{"publish":{"on_conflict":"both"}}"#,
+            #"publish.on_conflict: "both" is not allowed; allowed: "reject", "take_over""#
+        ),
+        (
+            #"{"rtmp":{"unknown_stream":"drop"}}"#,
+            #"rtmp.unknown_stream: "drop" is not allowed; allowed: "wait", "refuse""#
+        ),
+        (#"{"relay":{"retry_min_ms":5000,"retry_max_ms":1000}}"#, "relay.retry_max_ms: 1000 is not allowed"),
+    ])
+    func relaysThatCannotBeAreErrors(_ text: String, _ expected: String) throws {
+        let message = try refusal(text)
+        #expect(message.hasPrefix(expected), "\(message)")
+    }
+
+    @Test func anUnknownMemberOfARuleIsAWarning() throws {
+        let found = try warnings(#"{"relay":{"pushes":[{"stream_name":"a","url":"rtmp://h/a/b","on_demnd":true}]}}"#)
+        #expect(found.count == 1 && found[0].hasPrefix("relay.pushes[0].on_demnd: unknown key, ignored"))
+    }
+
+    @Test func warningsAreToldBesideErrors() throws {
+        let error = #expect(throws: ConfigurationError.self) { try load(#"{"rtpm":{},"log":{"level":9}}"#) }
+        #expect(error?.problems.map(\.severity).contains(.warning) == true)
+        #expect(error?.description == "log.level: 9 is not allowed; allowed: 0 to 7")
+    }
+
+    @Test func listsOfObjectsAreNotForTheEnvironment() throws {
+        let message = try refusal("{}", environment: ["GBGATE_RELAY_PULLS": "x"])
+        #expect(message.hasPrefix("GBGATE_RELAY_PULLS: a list of objects cannot be set here"))
     }
 
     @Test(arguments: [("live", "/live/"), ("/live", "/live/"), ("", "/"), ("/", "/"), ("//a/b", "/a/b/")])
@@ -213,8 +275,8 @@ import Testing
     }
 }
 
-/// The shape of the file that lal ships: its keys, some of its values.
-private let lalsFile = #"""
+/// The file that lal ships: its keys and values, but for the address of a relay.
+let lalsFile = #"""
     {
       "# doc of config": "https://pengrl.com/lal/#/ConfigBrief",
       "conf_version": "v0.4.1",

@@ -1,0 +1,73 @@
+internal import Hub
+internal import Logging
+internal import NIOCore
+internal import Streaming
+internal import Transport
+
+/// Lets publishers and players in, or says why not. Asked on any event loop.
+struct StreamGate: Sendable {
+    let authorization: StreamAuthorization
+    let hub: Hub
+    let relays: Relays
+    let unknownRTMP: UnknownStream
+    let unknownFLV: UnknownStream
+    let logger: Logger
+    private let limiter = LogRateLimiter()
+
+    init(_ configuration: GatewayConfiguration, hub: Hub, relays: Relays, logger: Logger) {
+        authorization = StreamAuthorization(configuration.simpleAuth)
+        self.hub = hub
+        self.relays = relays
+        unknownRTMP = configuration.rtmp.unknownStream
+        unknownFLV = configuration.httpflv.unknownStream
+        self.logger = logger
+    }
+
+    func decide(_ access: RTMPAccess) -> RTMPAccessDecision {
+        let address = access.request.address
+        let isPublisher = access.role == .publisher
+        let wish: StreamAuthorization.Access = isPublisher ? .publishRTMP : .playRTMP
+        if let refusal = authorization.refusal(of: wish, stream: address.stream, query: address.query) {
+            note(refusal, isPublisher ? "publish" : "play", "RTMP", address, access.remoteAddress)
+            return .deny(.unauthorized, reason: "\(refusal)")
+        }
+        if !isPublisher, unknownRTMP == .refuse, isUnknown(address.stream) {
+            return .deny(.notFound, reason: "stream \(address.stream) is not published")
+        }
+        return .allow
+    }
+
+    func decide(_ request: MediaHTTPRequest) -> MediaHTTPDecision {
+        let address = request.stream.address
+        if let refusal = authorization.refusal(of: .playHTTPFLV, stream: address.stream, query: address.query) {
+            note(refusal, "play", request.isWebSocket ? "WebSocket-FLV" : "HTTP-FLV", address, request.remoteAddress)
+            return .deny(status: 401, reason: "\(refusal)")
+        }
+        if unknownFLV == .refuse, isUnknown(address.stream) {
+            return .deny(status: 404, reason: "stream \(address.stream) is not published")
+        }
+        return .allow
+    }
+
+    /// Nobody publishes it, nobody did a moment ago, and no pull would fetch it.
+    private func isUnknown(_ stream: String) -> Bool {
+        hub.presence(of: stream) == nil && !relays.expects(stream)
+    }
+
+    private func note(
+        _ refusal: StreamAuthorization.Refusal,
+        _ wish: String,
+        _ port: String,
+        _ address: StreamAddress,
+        _ remote: String
+    ) {
+        // By host: a player that tries again comes from another port each time.
+        let host = remote.lastIndex(of: ":").map { remote[..<$0] } ?? remote[...]
+        logger.limited(
+            limiter,
+            key: "\(host) \(wish) \(address.stream)",
+            "\(wish) \(address.stream) over \(port) refused: \(refusal)",
+            metadata: ["remote": "\(remote)"]
+        )
+    }
+}

@@ -1,0 +1,39 @@
+internal import NIOCore
+internal import NIOPosix
+
+/// Where this gateway can be reached, as far as it knows: for relays that would go round in circles.
+enum OwnAddresses {
+    static func hosts() -> Set<String> {
+        let devices = (try? System.enumerateDevices()) ?? []
+        return Set(devices.compactMap { $0.address?.ipAddress }).union(["localhost", "127.0.0.1", "::1", "0.0.0.0"])
+    }
+
+    static func ports(_ configuration: GatewayConfiguration) -> Set<Int> {
+        var addresses: [ListenAddress] = []
+        if configuration.rtmp.enable { addresses.append(configuration.rtmp.addr) }
+        if configuration.rtmp.rtmpsEnable { addresses.append(configuration.rtmp.rtmpsAddr) }
+        if configuration.httpflv.enable { addresses.append(configuration.flvAddress) }
+        if configuration.httpflv.enableHttps { addresses.append(configuration.flvSecureAddress) }
+        return Set(addresses.map(\.port)).subtracting([0])
+    }
+}
+
+extension GatewayConfiguration {
+    /// The listener of HTTP-FLV: its own, or the one that is shared.
+    var flvAddress: ListenAddress {
+        httpflv.httpListenAddr.isEmpty ? defaultHttp.httpListenAddr : httpflv.httpListenAddr
+    }
+
+    var flvSecureAddress: ListenAddress {
+        httpflv.httpsListenAddr.isEmpty ? defaultHttp.httpsListenAddr : httpflv.httpsListenAddr
+    }
+
+    /// Files of the certificate and its key for HTTPS.
+    var flvCertificate: (certificate: String, key: String) {
+        let own = httpflv
+        return (
+            own.httpsCertFile.isEmpty ? defaultHttp.httpsCertFile : own.httpsCertFile,
+            own.httpsKeyFile.isEmpty ? defaultHttp.httpsKeyFile : own.httpsKeyFile
+        )
+    }
+}

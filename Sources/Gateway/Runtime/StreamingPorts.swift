@@ -1,0 +1,146 @@
+internal import Hub
+internal import Logging
+internal import NIOCore
+internal import Transport
+
+/// The ports of publishers and players: RTMP and media HTTP, plain and with TLS.
+final class StreamingPorts: Sendable {
+    let ports: Gateway.Ports
+    private let rtmp: [RTMPServer]
+    private let http: [MediaHTTPServer]
+
+    fileprivate init(ports: Gateway.Ports, rtmp: [RTMPServer], http: [MediaHTTPServer]) {
+        self.ports = ports
+        self.rtmp = rtmp
+        self.http = http
+    }
+
+    /// Stops listening.
+    func close() async {
+        for server in rtmp { try? await server.close() }
+        for server in http { try? await server.close() }
+    }
+}
+
+/// Opens ``StreamingPorts``.
+struct StreamingPortsOpening {
+    private var ports = Gateway.Ports()
+    private let configuration: GatewayConfiguration
+    private let hub: Hub
+    private let group: any EventLoopGroup
+    private let gate: StreamGate
+    private let activity: ActivityLog
+    private let logger: Logger
+    private let listener: ListenerOptions
+    private var rtmp: [RTMPServer] = []
+    private var http: [MediaHTTPServer] = []
+
+    init(
+        _ configuration: GatewayConfiguration,
+        hub: Hub,
+        group: any EventLoopGroup,
+        gate: StreamGate,
+        activity: ActivityLog,
+        blacklist: AddressBlacklist,
+        logger: Logger
+    ) {
+        self.configuration = configuration
+        self.hub = hub
+        self.group = group
+        self.gate = gate
+        self.activity = activity
+        self.logger = logger
+        let limiter = LogRateLimiter()
+        var options = ListenerOptions()
+        options.limits = ConnectionLimits(
+            maximumPerAddress: configuration.limits.maxConnectionsPerIp,
+            onRefusal: { address, limit in
+                let why = limit > 0 ? "it has \(limit), limits.max_connections_per_ip" : "add_ip_blacklist"
+                logger.limited(
+                    limiter,
+                    key: "connections \(address)",
+                    "a connection of \(address) is refused: \(why)"
+                )
+            },
+            isBanned: { blacklist.contains($0, now: .now()) }
+        )
+        options.onAcceptError = { logger.error("connections wait: the system does not accept them: \($0)") }
+        listener = options
+    }
+
+    /// Opens what the configuration switches on. A plain port that cannot be opened is an error, and then none stays open.
+    mutating func open() async throws -> StreamingPorts {
+        do {
+            if configuration.rtmp.enable {
+                let address = configuration.rtmp.addr
+                ports.rtmp = try await keep(Gateway.listening("rtmp", address) { try await openRTMP(address, nil) })
+            }
+            if configuration.httpflv.enable {
+                let address = configuration.flvAddress
+                ports.http = try await keep(Gateway.listening("httpflv", address) { try await openHTTP(address, nil) })
+            }
+        } catch {
+            await StreamingPorts(ports: ports, rtmp: rtmp, http: http).close()
+            throw error
+        }
+        ports.rtmps = await secure(SecureListeners.rtmps(configuration), openRTMP).map { keep($0) }
+        ports.https = await secure(SecureListeners.https(configuration), openHTTP).map { keep($0) }
+        return StreamingPorts(ports: ports, rtmp: rtmp, http: http)
+    }
+
+    private mutating func keep(_ server: RTMPServer) -> Int {
+        rtmp.append(server)
+        return server.port
+    }
+
+    private mutating func keep(_ server: MediaHTTPServer) -> Int {
+        http.append(server)
+        return server.port
+    }
+
+    private func secure<Server>(
+        _ wanted: SecureListeners.Wanted?,
+        _ open: (ListenAddress, TLSCertificate?) async throws -> Server
+    ) async -> Server? {
+        guard let wanted else { return nil }
+        do {
+            let certificate = try wanted.certificate(logger: logger)
+            return try await Gateway.listening(wanted.key, wanted.address) {
+                try await open(wanted.address, certificate)
+            }
+        } catch {
+            logger.error("\(wanted.key): not served: \(error)")
+            return nil
+        }
+    }
+
+    private func openRTMP(_ address: ListenAddress, _ certificate: TLSCertificate?) async throws -> RTMPServer {
+        var options = RTMPServerOptions()
+        options.authorize = { [gate] in gate.decide($0) }
+        options.onClose = { [activity] in activity.closed($0) }
+        return try await RTMPServer.start(
+            hub: hub,
+            group: group,
+            host: address.bindHost,
+            port: address.port,
+            options: options,
+            tls: certificate,
+            listener: listener
+        )
+    }
+
+    private func openHTTP(_ address: ListenAddress, _ certificate: TLSCertificate?) async throws -> MediaHTTPServer {
+        var options = MediaHTTPConfiguration()
+        options.routes = [.flv(under: configuration.httpflv.urlPattern)]
+        options.authorize = { [gate] in gate.decide($0) }
+        return try await MediaHTTPServer.start(
+            hub: hub,
+            group: group,
+            host: address.bindHost,
+            port: address.port,
+            configuration: options,
+            tls: certificate,
+            listener: listener
+        )
+    }
+}
