@@ -293,17 +293,3 @@ struct LifecycleTests {
         await cameras.stop()
     }
 }
-
-extension Site {
-    /// The session that feeds a stream.
-    fileprivate func input(of stream: String) async throws -> String? {
-        let publisher = try await api.group(stream).data["pub"] as? [String: Any]
-        let session = publisher?["session_id"] as? String ?? ""
-        return session.isEmpty ? nil : session
-    }
-
-    fileprivate func viewers(of stream: String) async throws -> [String] {
-        let subs = try await api.group(stream).data["subs"] as? [[String: Any]] ?? []
-        return subs.compactMap { $0["session_id"] as? String }
-    }
-}

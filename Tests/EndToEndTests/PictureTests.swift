@@ -101,7 +101,7 @@ struct PictureTests {
         }
     }
 
-    @Test(.enabled(if: FFmpeg.recent != nil, "GBGATE_FFMPEG names no ffmpeg of version 6.1 or later"))
+    @Test(.enabled(if: FFmpeg.recent != nil, "there is no ffmpeg from 6.1 on: scripts/setup.sh test"))
     func showsEnhancedH265ToARecentPlayer() async throws {
         let ffmpeg = try #require(FFmpeg.recent)
         let clip = try await ffmpeg.pictures(["-f", "hevc", "-i", Project.yardClip]).pictures
@@ -147,33 +147,31 @@ struct PictureTests {
     }
 
     private static func messages(_ count: Int, isWebSocket: Bool, port: Int) async throws -> [FLVMessage] {
-        let upgrade = """
-            Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r
-            Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r
-
-            """
-        var stream = try await HTTPStream.get("/live/gate.flv", port: port, headers: isWebSocket ? upgrade : "")
-        if isWebSocket {
-            #expect(stream.head.hasPrefix("HTTP/1.1 101 "))
-            #expect(stream.head.lowercased().contains("sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo="))
-        } else {
-            #expect(stream.head.hasPrefix("HTTP/1.1 200 "))
-            #expect(stream.head.lowercased().contains("content-type: video/x-flv"))
-        }
         var reader = FLVTagReader()
         var tags = ByteBuffer()
         var messages: [FLVMessage] = []
-        while messages.count < count {
-            if isWebSocket {
-                while var frame = stream.bytes.readServerFrame() { tags.writeBuffer(&frame) }
-            } else {
-                tags.writeBuffer(&stream.bytes)
-            }
+        func take() throws {
             while let message = try reader.next(from: &tags) { messages.append(message) }
-            guard messages.count < count else { break }
-            guard await stream.more() else { break }
         }
-        await stream.connection.close()
+        if isWebSocket {
+            var socket = try await WebSocketStream.get("/live/gate.flv", port: port)
+            #expect(socket.isAccepted)
+            while messages.count < count, var frame = try await socket.next() {
+                tags.writeBuffer(&frame)
+                try take()
+            }
+            await socket.stream.connection.close()
+        } else {
+            var stream = try await HTTPStream.get("/live/gate.flv", port: port)
+            #expect(stream.head.hasPrefix("HTTP/1.1 200 "))
+            #expect(stream.head.lowercased().contains("content-type: video/x-flv"))
+            while true {
+                tags.writeBuffer(&stream.bytes)
+                try take()
+                guard messages.count < count, await stream.more() else { break }
+            }
+            await stream.connection.close()
+        }
         return messages
     }
 
@@ -206,27 +204,5 @@ struct PictureTests {
         }
         await stream.connection.close()
         return bytes
-    }
-}
-
-extension ByteBuffer {
-    /// The payload of the next whole frame of a WebSocket server (RFC 6455 5.2), which masks nothing.
-    fileprivate mutating func readServerFrame() -> ByteBuffer? {
-        let start = readerIndex
-        guard let head = readInteger(as: UInt16.self) else {
-            moveReaderIndex(to: start)
-            return nil
-        }
-        let length: Int? =
-            switch head & 0x7F {
-            case 126: readInteger(as: UInt16.self).map(Int.init)
-            case 127: readInteger(as: UInt64.self).map { Int(truncatingIfNeeded: $0) }
-            default: Int(head & 0x7F)
-            }
-        guard let length, let payload = readSlice(length: length) else {
-            moveReaderIndex(to: start)
-            return nil
-        }
-        return payload
     }
 }

@@ -1,16 +1,19 @@
 import NIOCore
 import NIOPosix
+import Transport
 
 /// A TCP client on loopback that sends and receives bytes as they are.
 final class Connection: Sendable {
     private let channel: any Channel
     private let pieces: AsyncStream<ByteBuffer>
 
-    static func open(port: Int) async throws -> Connection {
+    /// - Parameter secure: over TLS, whatever the certificate.
+    static func open(port: Int, secure: Bool = false) async throws -> Connection {
         let (stream, continuation) = AsyncStream<ByteBuffer>.makeStream()
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    if secure { try TLSClient.add(to: channel, host: "127.0.0.1", verifiesCertificates: false) }
                     try channel.pipeline.syncOperations.addHandler(Reader(continuation))
                 }
             }
@@ -74,8 +77,13 @@ struct HTTPStream {
     /// Body bytes that came with the head.
     var bytes: ByteBuffer
 
-    static func get(_ target: String, port: Int, headers: String = "") async throws -> HTTPStream {
-        let connection = try await Connection.open(port: port)
+    static func get(
+        _ target: String,
+        port: Int,
+        headers: String = "",
+        secure: Bool = false
+    ) async throws -> HTTPStream {
+        let connection = try await Connection.open(port: port, secure: secure)
         try await connection.send("GET \(target) HTTP/1.1\r\nHost: 127.0.0.1:\(port)\r\n\(headers)\r\n")
         var bytes = ByteBuffer()
         while true {

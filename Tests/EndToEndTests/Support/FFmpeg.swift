@@ -9,8 +9,13 @@ struct FFmpeg: Sendable {
         .first { FileManager.default.isExecutableFile(atPath: $0) }
         .map(FFmpeg.init)
 
-    /// Version 6.1 or later, which reads H.265 in FLV: named by the environment.
-    static let recent = ProcessInfo.processInfo.environment["GBGATE_FFMPEG"].map(FFmpeg.init)
+    /// Version 6.1 or later, which speaks Enhanced RTMP: named by the environment, else what `scripts/setup.sh test` installed.
+    static let recent: FFmpeg? = {
+        let folder = "\(Project.root)/.build/test-tools/imageio_ffmpeg/binaries"
+        let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        let installed = files.first { $0.hasPrefix("ffmpeg-") }.map { "\(folder)/\($0)" }
+        return (ProcessInfo.processInfo.environment["GBGATE_FFMPEG"] ?? installed).map(FFmpeg.init)
+    }()
 
     struct Output: Sendable {
         let status: Int32

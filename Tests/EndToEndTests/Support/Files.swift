@@ -1,6 +1,7 @@
 import Foundation
 import NIOCore
 import NIOPosix
+import Synchronization
 
 extension [UInt8] {
     func write(toFile path: String) throws {
@@ -17,17 +18,21 @@ func size(ofFile path: String) -> Int {
     ((try? FileManager.default.attributesOfItem(atPath: path))?[.size] as? NSNumber)?.intValue ?? 0
 }
 
-/// A port that was free for both transports just now.
+private let nextPort = Atomic<Int>(Int.random(in: 0..<1000))
+
+/// A port that is free for both transports, and stays so while its server is away: below those that the system gives to others'
+/// connections, which may also connect to themselves there.
 func freePort() async throws -> Int {
-    for _ in 0..<20 {
-        let tcp = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .bind(host: "0.0.0.0", port: 0).get()
-        let port = tcp.localAddress?.port ?? 0
+    for _ in 0..<100 {
+        let port = 18_000 + nextPort.add(1, ordering: .relaxed).oldValue % 2000
+        let tcp = try? await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .bind(host: "0.0.0.0", port: port).get()
         let udp = try? await DatagramBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .bind(host: "0.0.0.0", port: port).get()
-        try await tcp.close()
+        try await tcp?.close()
         try await udp?.close()
-        if udp != nil { return port }
+        if tcp != nil, udp != nil { return port }
     }
     throw NeverHappened(what: "a free port")
 }

@@ -13,10 +13,21 @@ final class Product: Sendable {
         return candidates.first { FileManager.default.isExecutableFile(atPath: $0) }
     }()
 
+    /// The one of `make build`, for what a debug build says little about; nil when it is older than that.
+    static let release: String? = {
+        func date(_ path: String) -> Date? {
+            (try? FileManager.default.attributesOfItem(atPath: path))?[.modificationDate] as? Date
+        }
+        let release = "\(Project.root)/.build/release/gbgate"
+        guard let path, let made = date(path), let optimised = date(release), optimised >= made else { return nil }
+        return release
+    }()
+
     let program: Program
     let api: API
     let sip: Int
     let http: Int
+    let rtmp: Int
 
     /// Runs `gbgate serve` and waits for its ports.
     static func serve(
@@ -24,6 +35,8 @@ final class Product: Sendable {
         sip: Int = 0,
         password: String = "",
         ports: ClosedRange<Int> = 16_000...17_999,
+        binary: String? = nil,
+        arguments: [String] = [],
         _ environment: [String: String] = [:]
     ) async throws -> Product {
         var all = [
@@ -36,28 +49,30 @@ final class Product: Sendable {
             "GBGATE_LOG_IS_JSON": "false",
         ]
         all.merge(environment) { _, new in new }
-        let program = try Program(path ?? "gbgate", ["serve"], environment: all, folder: folder)
+        let program = try Program(binary ?? path ?? "gbgate", ["serve"] + arguments, environment: all, folder: folder)
         var found: [String: Int] = [:]
         try await wait(for: "the ports of gbgate serve") {
             found = numbers(in: program.output + program.errors)
             guard program.isRunning else {
                 throw NeverHappened(what: "gbgate serve: \(program.output)\(program.errors)")
             }
-            return found.count == 3
+            return found.count == 4
         }
         return Product(
             program: program,
             api: API(port: found["addr"] ?? 0),
             sip: found["sip"] ?? 0,
-            http: found["http"] ?? 0
+            http: found["http"] ?? 0,
+            rtmp: found["rtmp"] ?? 0
         )
     }
 
-    private init(program: Program, api: API, sip: Int, http: Int) {
+    private init(program: Program, api: API, sip: Int, http: Int, rtmp: Int) {
         self.program = program
         self.api = api
         self.sip = sip
         self.http = http
+        self.rtmp = rtmp
     }
 
     /// `http=8080 sip=5060` and `addr=127.0.0.1:8083` in the first lines of the log.
@@ -66,7 +81,7 @@ final class Product: Sendable {
         for line in log.split(separator: "\n") where line.contains("serves") || line.contains("api listens") {
             for word in line.split(separator: " ") {
                 let parts = word.split(separator: "=", maxSplits: 1)
-                guard parts.count == 2, ["http", "sip", "addr"].contains(parts[0]) else { continue }
+                guard parts.count == 2, ["http", "rtmp", "sip", "addr"].contains(parts[0]) else { continue }
                 let number = parts[1].split(separator: ":").last?.filter(\.isNumber) ?? ""
                 if let port = Int(number) { found[String(parts[0])] = port }
             }
@@ -77,6 +92,13 @@ final class Product: Sendable {
     /// How many descriptors it holds.
     var descriptors: Int {
         (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(program.id)/fd").count) ?? -1
+    }
+
+    /// Memory of its process.
+    var residentKilobytes: Int {
+        let status = (try? String(contentsOfFile: "/proc/\(program.id)/status", encoding: .utf8)) ?? ""
+        let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") } ?? ""
+        return Int(line.filter(\.isNumber)) ?? 0
     }
 
     var log: String { program.output + program.errors }

@@ -1,0 +1,133 @@
+import Foundation
+import Media
+import NIOCore
+
+/// Who plays.
+enum MatrixReader: String, Hashable, Sendable {
+    case ffmpegRTMP = "ffmpeg over RTMP"
+    case ffmpegHTTP = "ffmpeg over HTTP"
+    case recentRTMP = "a recent ffmpeg over RTMP"
+    case gstreamerRTMP = "GStreamer over RTMP"
+    case gstreamerHTTP = "GStreamer over HTTP"
+    case webSocket = "a WebSocket client"
+
+    static func all(for clip: MatrixClip) -> [MatrixReader] {
+        var readers: [MatrixReader] = [.ffmpegRTMP, .ffmpegHTTP, .webSocket]
+        guard !clip.isEnhanced else { return readers }
+        if GStreamer.installed != nil { readers += [.gstreamerRTMP, .gstreamerHTTP] }
+        if FFmpeg.recent != nil { readers.append(.recentRTMP) }
+        return readers
+    }
+
+    /// One that has begun to play; `finish` after the end of the stream.
+    enum Running: Sendable {
+        case ffmpeg(FFmpegReading)
+        case gstreamer(Program, file: String, TemporaryFolder)
+        case webSocket(Task<[UInt8], any Error>)
+    }
+
+    func start(_ clip: MatrixClip, rtmp: Int, http: Int, stream: String) throws -> Running {
+        let overRTMP = "rtmp://127.0.0.1:\(rtmp)/live/\(stream)"
+        let overHTTP = "http://127.0.0.1:\(http)/live/\(stream).flv"
+        guard let ffmpeg = self == .recentRTMP ? FFmpeg.recent : clip.tool else {
+            throw NeverHappened(what: "an ffmpeg for \(clip)")
+        }
+        switch self {
+        case .ffmpegRTMP, .recentRTMP:
+            // It says what it can take only when it is told to.
+            let options = clip.isEnhanced ? ["-rtmp_enhanced_codecs", "hvc1,av01,vp09,Opus"] : []
+            return .ffmpeg(try ffmpeg.reading(overRTMP, hasVideo: clip.video != nil, options: options))
+        case .ffmpegHTTP: return .ffmpeg(try ffmpeg.reading(overHTTP, hasVideo: clip.video != nil))
+        case .gstreamerRTMP: return try Self.gstreamer(clip, "rtmp2src location=\(overRTMP)")
+        case .gstreamerHTTP: return try Self.gstreamer(clip, "souphttpsrc location=\(overHTTP)")
+        case .webSocket:
+            return .webSocket(
+                Task {
+                    // A browser's player that takes AV1 and VP9 must say so: codec id 12 is what they expect of H.265.
+                    let query = clip.video == .av1 || clip.video == .vp9 ? "?hevc=enhanced" : ""
+                    var socket = try await WebSocketStream.get("/live/\(stream).flv\(query)", port: http)
+                    guard socket.isAccepted else { throw NeverHappened(what: "101: \(socket.stream.head)") }
+                    var bytes: [UInt8] = []
+                    while let frame = try await socket.next() { bytes += frame.readableBytesView }
+                    return bytes
+                }
+            )
+        }
+    }
+
+    /// GStreamer writes Matroska: it keeps times to the millisecond, and is judged by ffmpeg.
+    private static func gstreamer(_ clip: MatrixClip, _ source: String) throws -> Running {
+        let folder = try TemporaryFolder()
+        let file = "\(folder.path)/gst.mkv"
+        let parser =
+            switch clip.audio {
+            case .mp3: "mpegaudioparse"
+            case .g711a: "audio/x-alaw"
+            case .g711u: "audio/x-mulaw"
+            default: "aacparse"
+            }
+        let program = try GStreamer.installed?.launch(
+            "\(source) ! flvdemux name=d matroskamux name=m streamable=true ! filesink location=\(file) buffer-mode=2"
+                + (clip.video == nil ? "" : " d.video ! queue ! h264parse ! m.video_0")
+                + (clip.audio == nil ? "" : " d.audio ! queue ! \(parser) ! m.audio_0")
+        )
+        guard let program else { throw NeverHappened(what: "GStreamer") }
+        return .gstreamer(program, file: file, folder)
+    }
+
+    /// What is wrong with what it got; empty when nothing is.
+    func judge(
+        _ running: Running,
+        _ clip: MatrixClip,
+        _ source: Recording,
+        strict: Bool
+    ) async throws -> [String] {
+        let hasVideo = clip.video != nil
+        var faults: [String] = []
+        let recording: Recording
+        switch running {
+        case .ffmpeg(let reading):
+            recording = try await reading.recording()
+            faults += reading.complaints
+        case .gstreamer(let program, let file, _):
+            _ = try await program.exit(limit: .seconds(20))
+            guard let ffmpeg = clip.tool else { return [] }
+            var found = try await ffmpeg.recording(of: file, hasVideo: hasVideo)
+            // Matroska has no decoding times: ffmpeg makes them up.
+            found.packets.video = []
+            recording = found
+        case .webSocket(let task):
+            let bytes = try await limited(.seconds(20), "the end of the WebSocket stream") { try await task.value }
+            let folder = try TemporaryFolder()
+            let file = "\(folder.path)/ws.flv"
+            guard let ffmpeg = clip.tool else { return [] }
+            try Self.forFFmpeg(bytes, hasVideo: hasVideo, hasAudio: clip.audio != nil, faults: &faults).write(
+                toFile: file
+            )
+            recording = try await ffmpeg.recording(of: file, hasVideo: hasVideo)
+        }
+        // Of pictures with one decoding time GStreamer's parser moves one by a frame, with or without us between.
+        let tolerance = !strict && (self == .gstreamerRTMP || self == .gstreamerHTTP) ? 40 : 20
+        return faults + recording.faults(against: source, tolerance: tolerance, strict: strict)
+    }
+
+    /// Checks what a browser's player looks at, and rewrites codec id 12, which ffmpeg does not know, as `hvc1`.
+    private static func forFFmpeg(
+        _ bytes: [UInt8],
+        hasVideo: Bool,
+        hasAudio: Bool,
+        faults: inout [String]
+    ) throws -> [UInt8] {
+        let flags: UInt8 = (hasVideo ? 1 : 0) | (hasAudio ? 4 : 0)
+        // A viewer that came first is told both: nobody knew.
+        if bytes.count < 13 || bytes[4] & flags != flags { faults.append("FLV header \(bytes.prefix(13))") }
+        var buffer = ByteBuffer(bytes: bytes)
+        var reader = FLVTagReader()
+        var result = ByteBuffer()
+        FLVTagWriter.writeFileHeader(hasVideo: hasVideo, hasAudio: hasAudio, into: &result)
+        while let message = try reader.next(from: &buffer) {
+            FLVTagWriter.write(message.converted(to: .enhanced), into: &result)
+        }
+        return Array(result.readableBytesView)
+    }
+}
