@@ -4,6 +4,8 @@
 #   one          one viewer's lag
 #   stall        1,000 viewers of which 100 never read
 #   streams      200 streams x 5 viewers
+#   hundred      100 streams x 10 viewers, next to nginx-rtmp
+#   publish      20 and 100 publishers without a viewer, next to nginx-rtmp
 #   ingest       300 cameras: UDP ports, one UDP port, TCP ports
 #   signalling   10,000 devices register and send six keepalives in a minute
 # AVLOAD names the load generator, CLIP an H.264 clip of 2 Mbit/s; nginx-rtmp is Debian's libnginx-mod-rtmp.
@@ -11,6 +13,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 : "${AVLOAD:?path of avload}" "${CLIP:?path of the clip}"
 BINARY=${BINARY:-.build/release/gbgate}
+WINDOW=${WINDOW:-50}
 WORK=$(mktemp -d)
 PIDS=()
 cleanup() {
@@ -61,14 +64,14 @@ stop() {
     wait "${PIDS[-1]}" 2>/dev/null || true
 }
 
-publish() { # publish URL COUNT SECONDS
+start_publishers() { # start_publishers URL COUNT SECONDS
     "$AVLOAD" pub --url "$1" -n "$2" -t "$3" --h264 "$CLIP" --audio >"$WORK/pub.json" 2>/dev/null &
     PUBLISHER=$!
     PIDS+=("$PUBLISHER")
     sleep 3
 }
 
-unpublish() {
+stop_publishers() {
     kill "$PUBLISHER" 2>/dev/null || true
     wait "$PUBLISHER" 2>/dev/null || true
     unset 'PIDS[-1]'
@@ -81,54 +84,80 @@ view() { # view NAME URL COUNT [more options]
     "$AVLOAD" sub --url "$url" -n "$count" -t 10 --pid "$SERVER" "$@" 2>/dev/null
 }
 
+publishers() { # publishers NAME URL COUNT
+    printf '%-26s ' "$1, $3 publishers"
+    "$AVLOAD" pub --url "$2" -n "$3" -t "${TIME:-20}" --h264 "$CLIP" --audio --pid "$SERVER" 2>/dev/null |
+        python3 -c '
+import json, sys
+r = json.load(sys.stdin)
+per = 1000 * r["server_cpu_s"] / r["secs"] / r["publishers"]
+print(json.dumps({"cpu_ms_per_s_and_publisher": round(per, 3), "lost": r["lost"], "rss_mb": r["rss_mb"]}))'
+}
+
 fanout() {
     local viewers=${VIEWERS:-1000} window
     nginx_rtmp
-    publish "rtmp://127.0.0.1:19350/live/a_%d" 1 60
+    start_publishers "rtmp://127.0.0.1:19350/live/a_%d" 1 60
     view "nginx-rtmp" rtmp://127.0.0.1:19350/live/a_0 "$viewers"
-    unpublish
+    stop_publishers
     stop
-    for window in 40 350; do
+    for window in "$WINDOW" 350; do
         gateway "$window"
-        publish "rtmp://127.0.0.1:11935/live/a_%d" 1 120
+        start_publishers "rtmp://127.0.0.1:11935/live/a_%d" 1 120
         view "HTTP-FLV $window ms" http://127.0.0.1:18080/live/a_0.flv "$viewers"
         view "WebSocket-FLV $window ms" ws://127.0.0.1:18080/live/a_0.flv "$viewers"
         view "RTMP $window ms" rtmp://127.0.0.1:11935/live/a_0 "$viewers"
-        unpublish
+        stop_publishers
         stop
     done
 }
 
 one() {
-    gateway 40
-    publish "rtmp://127.0.0.1:11935/live/a_%d" 1 60
+    gateway "$WINDOW"
+    start_publishers "rtmp://127.0.0.1:11935/live/a_%d" 1 60
     view "one HTTP-FLV viewer" http://127.0.0.1:18080/live/a_0.flv 1
     view "one RTMP viewer" rtmp://127.0.0.1:11935/live/a_0 1
-    unpublish
+    stop_publishers
     stop
 }
 
 stall() {
-    gateway 40
-    publish "rtmp://127.0.0.1:11935/live/a_%d" 1 90
+    gateway "$WINDOW"
+    start_publishers "rtmp://127.0.0.1:11935/live/a_%d" 1 90
     view "900 viewers" http://127.0.0.1:18080/live/a_0.flv 900
     view "900, 100 more stalled" http://127.0.0.1:18080/live/a_0.flv 1000 --stall 100
-    unpublish
+    stop_publishers
     stop
 }
 
-streams() {
+many() { # many STREAMS VIEWERS_EACH
+    local streams=$1 viewers=$(($1 * $2))
     nginx_rtmp
-    publish "rtmp://127.0.0.1:19350/live/a_%d" 200 60
-    view "nginx-rtmp 200 x 5" "rtmp://127.0.0.1:19350/live/a_%d" 1000 --streams 200
-    unpublish
+    start_publishers "rtmp://127.0.0.1:19350/live/a_%d" "$streams" 60
+    view "nginx-rtmp $1 x $2" "rtmp://127.0.0.1:19350/live/a_%d" "$viewers" --streams "$streams"
+    stop_publishers
     stop
-    gateway 40
-    publish "rtmp://127.0.0.1:11935/live/a_%d" 200 90
-    view "RTMP 200 x 5" "rtmp://127.0.0.1:11935/live/a_%d" 1000 --streams 200
-    view "HTTP-FLV 200 x 5" "http://127.0.0.1:18080/live/a_%d.flv" 1000 --streams 200
-    unpublish
+    gateway "$WINDOW"
+    start_publishers "rtmp://127.0.0.1:11935/live/a_%d" "$streams" 90
+    view "RTMP $1 x $2" "rtmp://127.0.0.1:11935/live/a_%d" "$viewers" --streams "$streams"
+    view "HTTP-FLV $1 x $2" "http://127.0.0.1:18080/live/a_%d.flv" "$viewers" --streams "$streams"
+    stop_publishers
     stop
+}
+
+streams() { many 200 5; }
+hundred() { many 100 10; }
+
+publish() {
+    local count
+    for count in 20 100; do
+        nginx_rtmp
+        publishers "nginx-rtmp" "rtmp://127.0.0.1:19350/live/a_%d" "$count"
+        stop
+        gateway "$WINDOW"
+        publishers "RTMP" "rtmp://127.0.0.1:11935/live/a_%d" "$count"
+        stop
+    done
 }
 
 open_ports() { # open_ports COUNT IS_TCP: one port a stream, "port ssrc" lines into ports.txt
@@ -153,15 +182,15 @@ print(" " * 26, json.dumps({k: sum(r.get(k, 0) for r in rtp) for k in ("packets"
 }
 
 ingest() {
-    gateway 40
+    gateway "$WINDOW"
     open_ports 300 0
     cameras "300 UDP, a port each" 31000 --ports "$WORK/ports.txt"
     stop
-    gateway 40
+    gateway "$WINDOW"
     open_ports 300 1
     cameras "300 TCP, a port each" 31000 --ports "$WORK/ports.txt" --tcp
     stop
-    gateway 40 ", rtp_single_port: 31998"
+    gateway "$WINDOW" ", rtp_single_port: 31998"
     for i in $(seq 300); do
         curl -fs http://127.0.0.1:18083/api/ctrl/start_rtp_pub \
             -d "{\"stream_name\":\"cam$i\",\"port\":31998,\"ssrc\":\"$i\"}" >/dev/null
@@ -171,7 +200,7 @@ ingest() {
 }
 
 signalling() {
-    gateway 40
+    gateway "$WINDOW"
     "$BINARY" simulate --server 127.0.0.1:15060 --count 10000 --duration 60 --keepalive 10 --signalling-only
     printf '%-26s ' gateway
     awk '{print "cpu_s", ($14 + $15) / 100}' "/proc/$SERVER/stat"
