@@ -66,10 +66,11 @@ final class ActivityLog: Sendable {
     func closed(_ report: RTMPConnectionReport) {
         let who = report.stream.map { "stream \($0): " } ?? ""
         if report.media.unsupported > 0 {
+            let names = report.unsupportedCodecs.joined(separator: ", ")
             logger.limited(
                 limiter,
                 key: "codec \(report.stream ?? "")",
-                "\(who)\(report.media.unsupported) messages of codecs that are not carried were left out",
+                "\(who)\(report.media.unsupported) messages of codecs that are not carried were left out: \(names)",
                 metadata: ["remote": "\(report.remoteAddress)"]
             )
         }

@@ -71,7 +71,8 @@ final class RTMPHandler: ChannelInboundHandler {
                 stream: stream,
                 fault: fault,
                 session: session.statistics,
-                media: unpackager.statistics
+                media: unpackager.statistics,
+                unsupportedCodecs: unpackager.unsupportedCodecs.sorted()
             )
         )
         context.fireChannelInactive()

@@ -59,4 +59,6 @@ package struct RTMPConnectionReport: Hashable, Sendable {
     package var session: RTMPServerSession.Statistics
     /// Of a publisher: what was dropped of its media.
     package var media: FLVUnpackager.Statistics
+    /// Names of the codecs that were left out of it.
+    package var unsupportedCodecs: [String] = []
 }
