@@ -13,7 +13,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 : "${AVLOAD:?path of avload}" "${CLIP:?path of the clip}"
 BINARY=${BINARY:-.build/release/gbgate}
-WINDOW=${WINDOW:-50}
+WINDOW=${WINDOW:-40}
 WORK=$(mktemp -d)
 PIDS=()
 cleanup() {

@@ -8,7 +8,7 @@ package struct HubConfiguration: Sendable {
     /// What is kept at most of a stream in one format (`gop_cache_max_kb`).
     package var gopCacheBytes = 16384 * 1024
     /// The longest that messages wait to be sent together (`merge_window_ms`, 0 to 1000 ms).
-    package var maximumMergeWindow = TimeAmount.milliseconds(50)
+    package var maximumMergeWindow = TimeAmount.milliseconds(40)
     /// Up to so many sends a second nothing waits: they cost about 1 % of a core.
     package var sendsBeforeMerging = 2000
     /// A viewer whose socket takes nothing for so long is closed.

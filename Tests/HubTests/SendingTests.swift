@@ -194,14 +194,14 @@ import Testing
         let before = try output.drain().readableBytes
         fixture.hub.registry.load.report(sends: 100_000, ofLoop: 0)
         publisher.receive(fixture.camera.nextPicture())
-        fixture.loop.advanceTime(by: .milliseconds(49))
+        fixture.loop.advanceTime(by: .milliseconds(39))
         publisher.receive(fixture.camera.nextPicture())
         #expect(try output.drain().readableBytes == before)
         fixture.loop.advanceTime(by: .milliseconds(1))
         #expect(try output.messages().pictures == Array(0..<7))
         // The next one waits for itself.
         publisher.receive(fixture.camera.nextPicture())
-        fixture.loop.advanceTime(by: .milliseconds(49))
+        fixture.loop.advanceTime(by: .milliseconds(39))
         #expect(try output.messages().pictures.count == 7)
         fixture.loop.advanceTime(by: .milliseconds(1))
         #expect(try output.messages().pictures.count == 8)

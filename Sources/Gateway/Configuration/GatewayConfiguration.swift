@@ -28,7 +28,7 @@ package struct GatewayConfiguration: Codable, Hashable, Sendable {
     package var debug = DebugSection()
     package var gb28181 = GB28181Section()
     /// The longest that output waits to be sent together with what follows; it is used only as the load grows.
-    package var mergeWindowMs = 50
+    package var mergeWindowMs = 40
     package var limits = LimitsSection()
     package var store = StoreSection()
     package var dump = DumpSection()
