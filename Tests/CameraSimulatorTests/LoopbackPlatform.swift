@@ -1,5 +1,6 @@
 import CameraSimulator
 import GB28181
+import Glibc
 import NIOCore
 import NIOPosix
 import SIP
@@ -38,8 +39,23 @@ final class LoopbackPlatform: @unchecked Sendable {
         (events, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(100_000))
     }
 
+    /// SIP has one number for UDP and TCP: a port that UDP got may be another's in TCP.
     func start() async throws {
-        let udp = try await DatagramBootstrap(group: loop)
+        for _ in 0..<20 {
+            let udp = try await bindDatagrams()
+            port = udp.localAddress?.port ?? 0
+            do {
+                channels = [udp, try await bindConnections(port)]
+                return
+            } catch let error as IOError where error.errnoCode == EADDRINUSE {
+                try await udp.close().get()
+            }
+        }
+        throw IOError(errnoCode: EADDRINUSE, reason: "no port that is free in UDP and TCP")
+    }
+
+    private func bindDatagrams() async throws -> any Channel {
+        try await DatagramBootstrap(group: loop)
             .channelOption(.socketOption(.so_rcvbuf), value: 4 << 20)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -47,15 +63,16 @@ final class LoopbackPlatform: @unchecked Sendable {
                 }
             }
             .bind(host: "127.0.0.1", port: 0).get()
-        port = udp.localAddress?.port ?? 0
-        let tcp = try await ServerBootstrap(group: loop)
+    }
+
+    private func bindConnections(_ port: Int) async throws -> any Channel {
+        try await ServerBootstrap(group: loop)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(Connection(platform: self))
                 }
             }
             .bind(host: "127.0.0.1", port: port).get()
-        channels = [udp, tcp]
     }
 
     func stop() async {
