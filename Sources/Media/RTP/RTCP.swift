@@ -6,6 +6,9 @@ package enum RTCPEvent: Equatable, Sendable {
     /// `ntp`: the middle 32 bits of the NTP time, as a receiver report gives them back.
     case senderReport(ssrc: UInt32, ntp: UInt32, rtpTimestamp: UInt32)
     case goodbye(ssrc: UInt32)
+    /// What a receiver says of our source `about`: fraction lost in 1/256 since its last report, packets lost in all, jitter in
+    /// RTP ticks.
+    case receiverReport(about: UInt32, fractionLost: UInt8, lost: Int32, jitter: UInt32)
 
     /// The events of a compound packet (RFC 3550 6.1); unknown parts are skipped by length, at most 16 are read.
     package static func parse(_ bytes: RawSpan) -> [RTCPEvent] {
@@ -21,7 +24,9 @@ package enum RTCPEvent: Equatable, Sendable {
                         let timestamp = bytes.uint32(at: at + 16)
                     {
                         events.append(.senderReport(ssrc: ssrc, ntp: high << 16 | low >> 16, rtpTimestamp: timestamp))
+                        appendBlocks(bytes, at + 28..<end, count: head >> 24 & 31, into: &events)
                     }
+                case 201: appendBlocks(bytes, at + 8..<end, count: head >> 24 & 31, into: &events)
                 case 203: events.append(.goodbye(ssrc: ssrc))
                 default: break
                 }
@@ -29,6 +34,26 @@ package enum RTCPEvent: Equatable, Sendable {
             at = end
         }
         return events
+    }
+
+    /// The report blocks of a sender or receiver report, 24 bytes each.
+    private static func appendBlocks(_ bytes: RawSpan, _ range: Range<Int>, count: UInt32, into events: inout [RTCPEvent]) {
+        var at = range.lowerBound
+        for _ in 0..<count where at + 24 <= range.upperBound && events.count < 16 {
+            guard let about = bytes.uint32(at: at), let loss = bytes.uint32(at: at + 4),
+                let jitter = bytes.uint32(at: at + 12)
+            else { return }
+            events.append(
+                .receiverReport(
+                    about: about,
+                    fractionLost: UInt8(truncatingIfNeeded: loss >> 24),
+                    // 24 bits with a sign.
+                    lost: Int32(bitPattern: loss << 8) >> 8,
+                    jitter: jitter
+                )
+            )
+            at += 24
+        }
     }
 }
 
