@@ -6,7 +6,10 @@ import Wire
 /// and never overflow it.
 package struct BitReader {
     private let bytes: [UInt8]
-    private var position = 0
+    /// Bits read so far.
+    package private(set) var position = 0
+
+    package var bitsLeft: Int { bytes.count * 8 - position }
 
     /// - Parameters:
     ///   - nal: a NAL unit without start code.

@@ -15,6 +15,20 @@ package struct SequenceParameterSet: Equatable, Sendable {
     /// H.265: how many temporal sub-layers, and whether they nest.
     package var temporalLayers: Int
     package var temporalIDNested: Bool
+    /// How many pictures may come before one that is shown earlier: 0 without B pictures. Nil where the SPS does not tell.
+    package var reordering: Int?
+    /// H.264: what it takes to read a picture's order in a slice header; nil where that says nothing.
+    package var pictureOrder: PictureOrder?
+
+    /// ITU-T H.264 7.4.2.1.1, for pic_order_cnt_type 0.
+    package struct PictureOrder: Equatable, Sendable {
+        package var frameNumberBits: Int
+        package var orderBits: Int
+        package var framesOnly: Bool
+        package var separatePlanes: Bool
+        /// max_num_ref_frames.
+        package var references: Int
+    }
 
     /// Larger pictures than this are the mark of a parameter set that was not one.
     static let largestSide = 16_384
@@ -77,8 +91,10 @@ package struct SequenceParameterSet: Equatable, Sendable {
         guard let frameNumber = reader.unsignedGolomb(), frameNumber <= 12,
             let orderType = reader.unsignedGolomb(), orderType <= 2
         else { return nil }
+        var orderBits = 0
         if orderType == 0 {
-            guard let orderBits = reader.unsignedGolomb(), orderBits <= 12 else { return nil }
+            guard let bits = reader.unsignedGolomb(), bits <= 12 else { return nil }
+            orderBits = Int(bits) + 4
         } else if orderType == 1 {
             guard reader.skip(1), reader.signedGolomb() != nil, reader.signedGolomb() != nil,
                 let cycle = reader.unsignedGolomb(), cycle <= 255
@@ -119,6 +135,21 @@ package struct SequenceParameterSet: Equatable, Sendable {
         profileTierLevel = [UInt8(profile), UInt8(constraints), UInt8(level)]
         temporalLayers = 1
         temporalIDNested = false
+        // Baseline has no B pictures, type 2 no reordering, and the intra profiles (constraint_set3) only key frames.
+        let isIntra = constraints & 0x10 != 0 && [44, 86, 100, 110, 122, 244].contains(profile)
+        if profile == 66 || orderType == 2 || isIntra {
+            reordering = 0
+        } else {
+            reordering = VideoUsability.reordering(&reader)
+        }
+        guard orderType == 0 else { return }
+        pictureOrder = PictureOrder(
+            frameNumberBits: Int(frameNumber) + 4,
+            orderBits: orderBits,
+            framesOnly: framesOnly,
+            separatePlanes: separatePlanes,
+            references: Int(references)
+        )
     }
 
     /// ITU-T H.264 7.3.2.1.1.1.
@@ -187,6 +218,20 @@ package struct SequenceParameterSet: Equatable, Sendable {
         profileTierLevel = profile
         temporalLayers = Int(subLayers) + 1
         temporalIDNested = nested
+        reordering = Self.reordering(&reader, subLayers: subLayers)
+    }
+
+    /// sps_max_num_reorder_pics of the highest sub-layer.
+    private static func reordering(_ reader: inout BitReader, subLayers: UInt32) -> Int? {
+        guard reader.unsignedGolomb() != nil, let isToldOfEach = reader.flag() else { return nil }
+        var reordering: UInt32?
+        for _ in (isToldOfEach ? 0 : subLayers)...subLayers {
+            guard reader.unsignedGolomb() != nil, let pictures = reader.unsignedGolomb(), pictures <= 16,
+                reader.unsignedGolomb() != nil
+            else { return nil }
+            reordering = pictures
+        }
+        return reordering.map { Int($0) }
     }
 
     /// The sub-layer part of profile_tier_level, ITU-T H.265 7.3.3.

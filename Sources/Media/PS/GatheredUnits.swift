@@ -23,6 +23,8 @@ struct GatheredUnits {
         var hasParameters = false
         /// An SPS stands before the first slice.
         var hasHead = false
+        /// H.265: it needs pictures before the key frame that it comes after (RASL, 8 and 9 in table 7-1).
+        var isLeading = false
     }
 
     private static let mostUnits = 4096
@@ -130,7 +132,7 @@ extension GatheredUnits {
     }
 
     /// - Parameter count: that many units, which end at `end`.
-    func summary(units count: Int, end: Int) -> Summary {
+    func summary(units count: Int, end: Int, codec: VideoCodec) -> Summary {
         var summary = Summary()
         for index in 0..<count {
             let length = unitEnd(index, count, end) - units[index].header
@@ -138,6 +140,7 @@ extension GatheredUnits {
             switch units[index].kind {
             case .slice(let startsPicture, let key):
                 if summary.beginsWell == nil { summary.beginsWell = startsPicture }
+                if codec == .h265, (8...9).contains(bytes[units[index].header] >> 1 & 0x3F) { summary.isLeading = true }
                 summary.isKey = summary.isKey || key
                 summary.size += 4 + length
             case .prefix, .suffix: summary.size += 4 + length

@@ -23,6 +23,8 @@ package struct VideoTrack {
 
     private let largestFrame: Int
     private let gatesOnLoss: Bool
+    /// Times are somebody else's work: pictures are given the PTS that `begin` was told, and no other.
+    private let keepsTimes: Bool
 
     private var gathered = GatheredUnits()
     /// Units whose kind is known.
@@ -40,8 +42,11 @@ package struct VideoTrack {
     private var hasEarlyMarker = false
     private var closedEarly = false
     private var awaitsKeyFrame = true
+    /// H.265: pictures came that no decoder has the references of, since it began at the key frame before them (RASL).
+    private var hasLostLeading = false
 
     private var clock = VideoClock()
+    private var lastKept: Int64 = 0
     private var parameterSets = ParameterSetMemory()
     private var announced: VideoParameters?
     private var counters = Statistics()
@@ -55,9 +60,11 @@ package struct VideoTrack {
     /// - Parameters:
     ///   - largestFrame: bytes of a picture; a larger one is dropped.
     ///   - gatesOnLoss: after loss, withhold pictures until the next key frame.
-    package init(largestFrame: Int = 8 << 20, gatesOnLoss: Bool = true) {
+    ///   - keepsTimes: frames have the PTS of `begin` as both of their times; a picture without one has that before it.
+    package init(largestFrame: Int = 8 << 20, gatesOnLoss: Bool = true, keepsTimes: Bool = false) {
         self.largestFrame = largestFrame
         self.gatesOnLoss = gatesOnLoss
+        self.keepsTimes = keepsTimes
         current = RawTime(arrival: .uptimeNanoseconds(0))
         packetTime = current
     }
@@ -89,6 +96,23 @@ package struct VideoTrack {
         awaitsKeyFrame = true
         classified = 0
         hasPicture = false
+    }
+
+    /// Parameter sets that came beside the stream, in an SDP.
+    package mutating func adopt(_ parameters: VideoParameters, into events: inout [MediaEvent]) {
+        declare(parameters.codec)
+        parameterSets.take(parameters)
+        guard let known = parameterSets.known, known != announced, known.decoderConfiguration != nil else { return }
+        announced = known
+        events.append(.video(known))
+    }
+
+    /// An access unit begins for certain. What is gathered without a picture belongs to it.
+    package mutating func beginUnit(_ time: RawTime) {
+        guard !hasPicture else { return }
+        current = time
+        marks.removeAll(keepingCapacity: true)
+        undecided = nil
     }
 
     /// A PES packet begins.
@@ -306,13 +330,13 @@ extension VideoTrack {
             if count > 0 { counters.unknownCodec += 1 }
             return
         }
-        let picture = gathered.summary(units: count, end: end)
+        let picture = gathered.summary(units: count, end: end, codec: codec)
         if picture.hasParameters {
             parameterSets.take(gathered.parameters(units: count, end: end, codec: codec))
         }
         guard let beginsWell = picture.beginsWell else { return }
         // The clock sees withheld pictures too, so that the time after them is right.
-        let time = clock.next(current, neighbour: neighbourOffset)
+        let time = keepsTimes ? keptTime() : clock.next(current, neighbour: neighbourOffset)
         let continuesClosed = closedEarly && gathered.beginsInsideUnit
         // Without its first slice it is the rest of a picture that was lost, unless its head is there.
         guard beginsWell || picture.hasHead, !continuesClosed, !gathered.isFull else {
@@ -321,7 +345,7 @@ extension VideoTrack {
             if gatesOnLoss { awaitsKeyFrame = true }
             return
         }
-        guard picture.isKey || !awaitsKeyFrame else {
+        guard picture.isKey || !(awaitsKeyFrame || (hasLostLeading && picture.isLeading)) else {
             counters.awaitingKeyFrame += 1
             return
         }
@@ -337,6 +361,7 @@ extension VideoTrack {
                 announced = known
                 events.append(.video(known))
             }
+            hasLostLeading = awaitsKeyFrame
             awaitsKeyFrame = false
             counters.keyFrames += 1
         }
@@ -345,5 +370,10 @@ extension VideoTrack {
         events.append(
             .frame(Frame(track: .video, dts: time.dts, pts: time.pts, isKey: picture.isKey, payload: payload))
         )
+    }
+
+    private mutating func keptTime() -> (dts: Int64, pts: Int64) {
+        if let pts = current.pts { lastKept = Int64(bitPattern: pts) }
+        return (lastKept, lastKept)
     }
 }

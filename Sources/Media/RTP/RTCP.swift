@@ -3,8 +3,8 @@ import Wire
 
 /// What a camera's RTCP says that matters here.
 package enum RTCPEvent: Equatable, Sendable {
-    /// `ntp`: the middle 32 bits of the NTP time, as a receiver report gives them back.
-    case senderReport(ssrc: UInt32, ntp: UInt32, rtpTimestamp: UInt32)
+    /// `ntp`: seconds since 1900 in 32.32 bits.
+    case senderReport(ssrc: UInt32, ntp: UInt64, rtpTimestamp: UInt32)
     case goodbye(ssrc: UInt32)
     /// What a receiver says of our source `about`: fraction lost in 1/256 since its last report, packets lost in all, jitter in
     /// RTP ticks.
@@ -23,7 +23,8 @@ package enum RTCPEvent: Equatable, Sendable {
                     if end >= at + 28, let high = bytes.uint32(at: at + 8), let low = bytes.uint32(at: at + 12),
                         let timestamp = bytes.uint32(at: at + 16)
                     {
-                        events.append(.senderReport(ssrc: ssrc, ntp: high << 16 | low >> 16, rtpTimestamp: timestamp))
+                        let ntp = UInt64(high) << 32 | UInt64(low)
+                        events.append(.senderReport(ssrc: ssrc, ntp: ntp, rtpTimestamp: timestamp))
                         appendBlocks(bytes, at + 28..<end, count: head >> 24 & 31, into: &events)
                     }
                 case 201: appendBlocks(bytes, at + 8..<end, count: head >> 24 & 31, into: &events)
@@ -67,11 +68,15 @@ package struct ReceptionStatistics: Equatable, Sendable {
     private var transit: UInt32?
     private var jitterTimes16: UInt32 = 0
     private var lastReport: (ntp: UInt32, at: NIODeadline)?
+    private let clockRate: UInt64
 
-    /// Interarrival jitter in RTP ticks of 90 kHz.
+    /// Interarrival jitter in RTP ticks.
     package var jitter: UInt32 { jitterTimes16 >> 4 }
 
-    package init() {}
+    /// - Parameter clockRate: RTP ticks a second.
+    package init(clockRate: Int = 90_000) {
+        self.clockRate = UInt64(min(max(clockRate, 1), Int(UInt32.max) / 10))
+    }
 
     package static func == (left: Self, right: Self) -> Bool {
         left.first == right.first && left.highest == right.highest && left.received == right.received
@@ -87,20 +92,25 @@ package struct ReceptionStatistics: Equatable, Sendable {
             let step = Int16(bitPattern: sequenceNumber &- UInt16(truncatingIfNeeded: highest))
             if step > 0 { highest &+= UInt32(step) }
         }
-        let arrival = UInt32(truncatingIfNeeded: now.uptimeNanoseconds / 1000 &* 9 / 100)
+        let microseconds = now.uptimeNanoseconds / 1000
+        let arrival = UInt32(
+            truncatingIfNeeded: microseconds / 1_000_000 &* clockRate &+ microseconds % 1_000_000 * clockRate
+                / 1_000_000
+        )
         let current = arrival &- timestamp
         if let last = transit {
             let difference = Int32(bitPattern: current &- last).magnitude
-            // Timestamps that are not in 90 kHz ticks would make this meaningless; bound it at 10 s.
-            if difference < 900_000 {
+            // Timestamps of another rate would make this meaningless; bound it at 10 s.
+            if UInt64(difference) < clockRate * 10 {
                 jitterTimes16 = jitterTimes16 &+ difference &- (jitterTimes16 &+ 8) >> 4
             }
         }
         transit = current
     }
 
-    package mutating func receiveSenderReport(ntp: UInt32, now: NIODeadline) {
-        lastReport = (ntp, now)
+    /// - Parameter ntp: of the report, 64 bits: a receiver report gives the middle 32 back.
+    package mutating func receiveSenderReport(ntp: UInt64, now: NIODeadline) {
+        lastReport = (UInt32(truncatingIfNeeded: ntp >> 16), now)
     }
 
     /// A receiver report of 32 bytes about `source`, or nil before the first packet.

@@ -19,7 +19,9 @@ extension SessionDescription {
 
     /// Reads a body as cameras write it: lines may end with LF alone, stand in any order, be missing or be padded with
     /// blanks; what cannot be read is left out. Only a body without any media section is an error.
-    package static func parse(_ body: [UInt8]) throws(SDPError) -> SessionDescription {
+    ///
+    /// - Parameter takesAnyPort: RTSP: ports mean nothing there, and a section with a port out of range, or none, is kept.
+    package static func parse(_ body: [UInt8], takesAnyPort: Bool = false) throws(SDPError) -> SessionDescription {
         guard body.count <= sizeLimit else { throw .tooLarge(bytes: body.count) }
         var description = SessionDescription(name: "")
         let lines = body.split(maxSplits: lineLimit) { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") || $0 == 0 }
@@ -29,15 +31,18 @@ extension SessionDescription {
                 text[text.startIndex + 1] == UInt8(ascii: "=")
             else { continue }
             let value = String(decoding: text.dropFirst(2), as: UTF8.self).trimmingBlanks
-            description.take(Character(Unicode.Scalar(type)), value)
+            description.take(Character(Unicode.Scalar(type)), value, takesAnyPort: takesAnyPort)
         }
         guard !description.media.isEmpty else { throw .noMedia }
         return description
     }
 
-    private mutating func take(_ type: Character, _ value: String) {
+    private mutating func take(_ type: Character, _ value: String, takesAnyPort: Bool) {
         if type == "m" {
-            if media.count < Self.mediaLimit, let section = Media(line: value) { media.append(section) }
+            guard media.count < Self.mediaLimit, let section = Media(line: value, takesAnyPort: takesAnyPort) else {
+                return
+            }
+            media.append(section)
             return
         }
         let last = media.indices.last
@@ -102,10 +107,12 @@ extension SessionDescription.Attribute {
 
 extension SessionDescription.Media {
     /// `video 30000 RTP/AVP 96 97`; the port may be `30000/2`.
-    fileprivate init?(line: String) {
+    fileprivate init?(line: String, takesAnyPort: Bool) {
         let fields = line.split(separator: " ").map(String.init)
-        guard fields.count >= 3, let port = UInt16(fields[1].prefix { $0 != "/" }) else { return nil }
-        self.init(kind: fields[0], port: port, transport: fields[2], formats: Array(fields.dropFirst(3)))
+        guard fields.count >= 3 else { return nil }
+        let port = UInt16(fields[1].prefix { $0 != "/" })
+        guard port != nil || takesAnyPort else { return nil }
+        self.init(kind: fields[0], port: port ?? 0, transport: fields[2], formats: Array(fields.dropFirst(3)))
     }
 }
 

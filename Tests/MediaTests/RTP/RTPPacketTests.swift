@@ -54,7 +54,7 @@ import Testing
         let events = (report + goodbye).withSpan { RTCPEvent.parse($0) }
         #expect(
             events == [
-                .senderReport(ssrc: 200_000_001, ntp: 0x0304_0506, rtpTimestamp: 9), .goodbye(ssrc: 200_000_001),
+                .senderReport(ssrc: 200_000_001, ntp: 0x0102_0304_0506_0708, rtpTimestamp: 9), .goodbye(ssrc: 200_000_001),
             ]
         )
         for length in 0..<report.count { #expect(Array(report.prefix(length)).withSpan { RTCPEvent.parse($0) } == []) }
@@ -70,7 +70,7 @@ import Testing
                 now: .milliseconds(number * 40)
             )
         }
-        statistics.receiveSenderReport(ntp: 0xAABB_CCDD, now: .milliseconds(4000))
+        statistics.receiveSenderReport(ntp: 0x9988_AABB_CCDD_EEFF, now: .milliseconds(4000))
         let made = statistics.receiverReport(from: 1, about: 2, now: .milliseconds(4500))
         let report = try #require(made)
         #expect(report.count == 32)
