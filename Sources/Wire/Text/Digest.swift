@@ -1,5 +1,21 @@
 internal import Crypto
 
+/// The hash of a digest (RFC 7616). SIP knows MD5 alone, and so does every camera; some of RTSP ask for SHA-256.
+package enum DigestAlgorithm: String, Equatable, Sendable {
+    case md5 = "MD5"
+    case sha256 = "SHA-256"
+
+    /// MD5 where a field names none (RFC 2617 3.2.1); nil for any other.
+    init?(named name: String?) {
+        switch name {
+        case nil, "": self = .md5
+        case .some(let name) where HeaderText.isEqual(name, Self.md5.rawValue): self = .md5
+        case .some(let name) where HeaderText.isEqual(name, Self.sha256.rawValue): self = .sha256
+        default: return nil
+        }
+    }
+}
+
 /// What a server asks for: the value of `WWW-Authenticate` (RFC 2617 3.2.1). SIP and RTSP share it.
 package struct DigestChallenge: Equatable, Sendable {
     package var realm: String
@@ -8,6 +24,7 @@ package struct DigestChallenge: Equatable, Sendable {
     /// `auth` where the server wants a quality of protection; nil asks for the RFC 2069 form, which every camera knows.
     package var qop: String?
     package var stale: Bool
+    package var algorithm = DigestAlgorithm.md5
 
     package init(realm: String, nonce: String, opaque: String? = nil, qop: String? = nil, stale: Bool = false) {
         self.realm = realm
@@ -17,12 +34,15 @@ package struct DigestChallenge: Equatable, Sendable {
         self.stale = stale
     }
 
-    /// Nil where the scheme is not Digest, there is no nonce, or the algorithm is not MD5.
-    package init?(parsing headerValue: String) {
+    /// Nil where the scheme is not Digest, there is no nonce, or the algorithm is none of those given.
+    package init?(parsing headerValue: String, algorithms: [DigestAlgorithm] = [.md5]) {
         guard let parameters = DigestText.parameters(of: headerValue), let nonce = parameters["nonce"] else {
             return nil
         }
-        if let algorithm = parameters["algorithm"], !HeaderText.isEqual(algorithm, "MD5") { return nil }
+        guard let algorithm = DigestAlgorithm(named: parameters["algorithm"]), algorithms.contains(algorithm) else {
+            return nil
+        }
+        self.algorithm = algorithm
         realm = parameters["realm"] ?? ""
         self.nonce = nonce
         opaque = parameters["opaque"]
@@ -33,7 +53,8 @@ package struct DigestChallenge: Equatable, Sendable {
 
     /// The header field's value.
     package var headerValue: String {
-        var text = "Digest realm=\(DigestText.quote(realm)),nonce=\(DigestText.quote(nonce)),algorithm=MD5"
+        var text = "Digest realm=\(DigestText.quote(realm)),nonce=\(DigestText.quote(nonce))"
+        text += ",algorithm=\(algorithm.rawValue)"
         if let opaque { text += ",opaque=\(DigestText.quote(opaque))" }
         if let qop { text += ",qop=\"\(qop)\"" }
         if stale { text += ",stale=true" }
@@ -70,6 +91,7 @@ package struct DigestCredentials: Sendable, CustomStringConvertible {
             response: "",
             opaque: challenge.opaque
         )
+        authorization.algorithm = challenge.algorithm
         if let qop = challenge.qop {
             authorization.qop = qop
             authorization.cnonce = cnonce
@@ -93,6 +115,7 @@ package struct DigestAuthorization: Equatable, Sendable {
     package var cnonce: String?
     /// `nc` as the client wrote it: the digest is over that text, not over the number.
     package var nonceCount: String?
+    package var algorithm = DigestAlgorithm.md5
 
     package init(username: String, realm: String, nonce: String, uri: String, response: String, opaque: String? = nil) {
         self.username = username
@@ -103,15 +126,16 @@ package struct DigestAuthorization: Equatable, Sendable {
         self.opaque = opaque
     }
 
-    /// Nil where the scheme is not Digest, the algorithm not MD5, or a field is missing without which nothing can be computed.
-    package init?(parsing headerValue: String) {
+    /// Nil where the scheme is not Digest, the algorithm unknown, or a field is missing without which nothing can be computed.
+    package init?(parsing headerValue: String, algorithms: [DigestAlgorithm] = [.md5]) {
         guard let parameters = DigestText.parameters(of: headerValue),
             let nonce = parameters["nonce"],
             let response = parameters["response"]
         else { return nil }
-        if let algorithm = parameters["algorithm"], !algorithm.isEmpty, !HeaderText.isEqual(algorithm, "MD5") {
+        guard let algorithm = DigestAlgorithm(named: parameters["algorithm"]), algorithms.contains(algorithm) else {
             return nil
         }
+        self.algorithm = algorithm
         username = parameters["username"] ?? ""
         realm = parameters["realm"] ?? ""
         uri = parameters["uri"] ?? ""
@@ -127,7 +151,8 @@ package struct DigestAuthorization: Equatable, Sendable {
     package var headerValue: String {
         var text = "Digest username=\(DigestText.quote(username)), realm=\(DigestText.quote(realm))"
         text +=
-            ", nonce=\(DigestText.quote(nonce)), uri=\(DigestText.quote(uri)), response=\"\(response)\", algorithm=MD5"
+            ", nonce=\(DigestText.quote(nonce)), uri=\(DigestText.quote(uri)), response=\"\(response)\""
+        text += ", algorithm=\(algorithm.rawValue)"
         if let opaque { text += ", opaque=\(DigestText.quote(opaque))" }
         if let qop { text += ", qop=\(qop), nc=\(nonceCount ?? "00000001"), cnonce=\(DigestText.quote(cnonce ?? ""))" }
         return text
@@ -139,10 +164,11 @@ package struct DigestAuthorization: Equatable, Sendable {
     }
 
     fileprivate func expectedResponse(method: String, password: String) -> String {
-        let first = DigestText.md5("\(username):\(realm):\(password)")
-        let second = DigestText.md5("\(method):\(uri)")
-        guard let qop else { return DigestText.md5("\(first):\(nonce):\(second)") }
-        return DigestText.md5("\(first):\(nonce):\(nonceCount ?? ""):\(cnonce ?? ""):\(qop):\(second)")
+        let first = DigestText.hash(algorithm, "\(username):\(realm):\(password)")
+        let second = DigestText.hash(algorithm, "\(method):\(uri)")
+        guard let qop else { return DigestText.hash(algorithm, "\(first):\(nonce):\(second)") }
+        let middle = "\(nonce):\(nonceCount ?? ""):\(cnonce ?? ""):\(qop)"
+        return DigestText.hash(algorithm, "\(first):\(middle):\(second)")
     }
 }
 
@@ -170,6 +196,13 @@ enum DigestText {
 
     static func md5(_ text: String) -> String {
         hex(Insecure.MD5.hash(data: Array(text.utf8)))
+    }
+
+    static func hash(_ algorithm: DigestAlgorithm, _ text: String) -> String {
+        switch algorithm {
+        case .md5: md5(text)
+        case .sha256: hex(SHA256.hash(data: Array(text.utf8)))
+        }
     }
 
     static func hex(_ bytes: some Sequence<UInt8>) -> String {

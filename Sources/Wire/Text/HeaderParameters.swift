@@ -103,6 +103,11 @@ package enum HeaderText {
         return String(decoding: bytes, as: UTF8.self)
     }
 
+    /// In double quotes, with backslashes where they are needed.
+    package static func quote(_ text: String) -> String {
+        DigestText.quote(text)
+    }
+
     /// Splits at a separator that stands outside of quotes and angle brackets; pieces are trimmed, empty ones left out.
     package static func split(_ text: Substring, separator: UInt8) -> [Substring] {
         var pieces: [Substring] = []
