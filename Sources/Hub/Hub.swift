@@ -134,7 +134,7 @@ package final class Hub: Sendable {
         registry.publication(of: stream)?.session
     }
 
-    private func dispatcher(of loop: any EventLoop) throws(HubError) -> LoopDispatcher {
+    func dispatcher(of loop: any EventLoop) throws(HubError) -> LoopDispatcher {
         guard let dispatcher = dispatchers.first(where: { $0.loop === loop }) else { throw .foreignEventLoop }
         loop.preconditionInEventLoop()
         return dispatcher

@@ -65,16 +65,20 @@ package struct GOPCount: Hashable, Sendable {
     package var rtmp: Int
     /// HTTP and WebSocket (`httpflv.gop_num`).
     package var flv: Int
+    /// RTSP (`rtsp.gop_num`).
+    package var rtsp: Int
 
-    package init(rtmp: Int = 1, flv: Int = 1) {
+    package init(rtmp: Int = 1, flv: Int = 1, rtsp: Int = 1) {
         self.rtmp = rtmp
         self.flv = flv
+        self.rtsp = rtsp
     }
 
     subscript(framing: WireFormat.Framing) -> Int {
         switch framing {
         case .flv, .webSocketFLV: flv
         case .rtmp, .rtmpPublish: rtmp
+        case .rtsp: rtsp
         }
     }
 

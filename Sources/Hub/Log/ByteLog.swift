@@ -22,6 +22,8 @@ final class ByteLog {
     let framer: MessageFramer
     /// The loops that read it.
     var readers: [StreamRegistry.Reader] = []
+    /// RTSP: what the packets are of.
+    var description: StreamDescription?
     private(set) var slabs: [LogSlab] = []
     private(set) var first = 0
     /// Where viewers can start, the newest last.
@@ -52,7 +54,7 @@ final class ByteLog {
     var format: WireFormat { framer.format }
     var key: KeyFrame? { keys.last }
     var memory: Int { slabs.count * Slab.size }
-    var hasChanges: Bool { messages > 0 }
+    var hasChanges: Bool { untold > 0 }
     private var last: Int { first &+ slabs.count &- 1 }
 
     /// Bytes written so far, evicted ones too.
@@ -70,13 +72,15 @@ final class ByteLog {
     /// - Parameters:
     ///   - preamble: given when viewers can start at this message.
     ///   - isMedia: neither metadata nor a sequence header.
+    ///   - isWhole: false for a part of an access unit that the load figures count with its last part.
     /// - Returns: false when there is no memory for it: the log is as it was.
     @discardableResult
     func append(
         _ message: UnsafeRawBufferPointer,
         timestamp: UInt32,
         preamble: Preamble? = nil,
-        isMedia: Bool = true
+        isMedia: Bool = true,
+        isWhole: Bool = true
     ) -> Bool {
         guard let source = message.baseAddress, !message.isEmpty else { return true }
         // The index entry takes room too.
@@ -93,7 +97,7 @@ final class ByteLog {
         slabs[index].starts &+= 1
         if let preamble { begin(KeyFrame(position: here, timestamp: timestamp, preamble: preamble)) }
         if isMedia { countMessage(at: here) }
-        messages &+= 1
+        if isWhole { messages &+= 1 }
         var done = 0
         while true {
             let count = min(slabs[index].room, message.count &- done)
@@ -220,6 +224,7 @@ final class ByteLog {
             cap: cap,
             messages: messages,
             timestamp: timestamp,
+            description: description,
             isBeginning: isBeginning
         )
     }

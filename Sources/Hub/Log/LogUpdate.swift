@@ -10,10 +10,19 @@ final class Preamble: Sendable {
     let headers: ByteBlock
     /// The headers before they were laid out, for logs of other formats.
     let messages: [FLVMessage]
+    /// RTSP: where each media's packets go on from here.
+    let starts: [RTPStart]
 
-    init(version: Int, messages: [FLVMessage] = [], fileHeader: ByteBlock, headers: ByteBlock) {
+    init(
+        version: Int,
+        messages: [FLVMessage] = [],
+        starts: [RTPStart] = [],
+        fileHeader: ByteBlock,
+        headers: ByteBlock
+    ) {
         self.version = version
         self.messages = messages
+        self.starts = starts
         self.fileHeader = fileHeader
         self.headers = headers
     }
@@ -49,6 +58,8 @@ struct LogUpdate: Sendable {
     let messages: Int
     /// Time of the last message in milliseconds.
     let timestamp: UInt32
+    /// RTSP: what the packets are of.
+    let description: StreamDescription?
     /// The log has begun with this update: who was there before is no late viewer.
     let isBeginning: Bool
 

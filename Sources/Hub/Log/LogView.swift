@@ -1,3 +1,5 @@
+import Media
+
 /// A log as one loop knows it. Its slabs are shared with the writer and with other loops.
 final class LogView {
     let log: Int
@@ -9,6 +11,7 @@ final class LogView {
     private(set) var start: KeyFrame?
     private(set) var cap: LogPosition?
     private(set) var timestamp: UInt32
+    private(set) var description: StreamDescription?
     /// The publisher has left: viewers may still read, but none starts here.
     var isEnded = false
 
@@ -22,6 +25,7 @@ final class LogView {
         start = update.start
         cap = update.cap
         timestamp = update.timestamp
+        description = update.description
     }
 
     private var last: Int { first &+ slabs.count &- 1 }
@@ -49,6 +53,7 @@ final class LogView {
         start = update.start
         cap = update.cap
         timestamp = update.timestamp
+        description = update.description
     }
 
     /// Whether an update that drops all that is known begins right behind it.

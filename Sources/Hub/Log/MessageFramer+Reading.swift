@@ -10,6 +10,7 @@ extension MessageFramer {
         case .flv: readTag(bytes)
         case .webSocketFLV: readFrame(bytes)
         case .rtmp, .rtmpPublish: readChunks(bytes)
+        case .rtsp: nil
         }
     }
 

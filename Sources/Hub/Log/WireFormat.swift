@@ -14,6 +14,11 @@ package struct WireFormat: Hashable, Sendable, CustomStringConvertible {
         /// The same for a server that we publish to: on the message stream that it has answered, metadata behind
         /// `@setDataFrame`.
         case rtmpPublish(streamID: UInt32)
+        /// RTP and RTCP packets as RTSP interleaves them, on the channels that a reader gets who asks for none of its own.
+        case rtsp
+
+        /// Laid out from packets, not from FLV messages: it carries every codec, and a publisher's own packets.
+        var isRTP: Bool { self == .rtsp }
     }
 
     package var framing: Framing
@@ -26,6 +31,7 @@ package struct WireFormat: Hashable, Sendable, CustomStringConvertible {
     }
 
     package static let flv = WireFormat(.flv)
+    package static let rtsp = WireFormat(.rtsp, hevc: .enhanced)
 
     package var description: String {
         let framing =
@@ -33,13 +39,14 @@ package struct WireFormat: Hashable, Sendable, CustomStringConvertible {
             case .flv: "FLV"
             case .webSocketFLV: "FLV over WebSocket"
             case .rtmp, .rtmpPublish: "RTMP"
+            case .rtsp: "RTSP"
             }
+        if self.framing.isRTP { return framing }
         return hevc == .legacy ? framing : "enhanced \(framing)"
     }
 }
 
-/// Lays messages out in one format. A format that is no framing of FLV messages (TS, fMP4) becomes a case of `Framing`
-/// whose framer keeps the muxer's state and reads the codec data in the messages.
+/// Lays FLV messages out in one format; those of RTSP come as packets (`RTPOutput`) and pass here by.
 struct MessageFramer {
     let format: WireFormat
 
@@ -56,7 +63,7 @@ struct MessageFramer {
         case .webSocketFLV:
             WebSocketFrame.writeHeader(opcode: .binary, length: FLVTagWriter.fileHeaderLength, into: &bytes)
             FLVTagWriter.writeFileHeader(hasVideo: hasVideo, hasAudio: hasAudio, into: &bytes)
-        case .rtmp, .rtmpPublish:
+        case .rtmp, .rtmpPublish, .rtsp:
             break
         }
         return bytes
@@ -74,6 +81,8 @@ struct MessageFramer {
             RTMPChunkWriter.write(message, into: &bytes)
         case .rtmpPublish(let streamID):
             RTMPChunkWriter.write(message, streamID: streamID, isPublishing: true, into: &bytes)
+        case .rtsp:
+            break
         }
     }
 }

@@ -52,14 +52,21 @@ extension LoopDispatcher {
         for (loop, messages) in batches { loop.deliver(messages) }
     }
 
+    /// Lends the common scratch buffer, empty.
+    func withScratch(_ body: (inout ByteBuffer) -> Void) {
+        scratch.clear()
+        body(&scratch)
+        if scratch.capacity > 1 << 20 { scratch = ByteBuffer() }
+    }
+
     /// Lays out a message in the common scratch buffer and lends the bytes.
     func withScratch(
         write: (inout ByteBuffer) -> Void,
         read: (UnsafeRawBufferPointer) -> Void
     ) {
-        scratch.clear()
-        write(&scratch)
-        scratch.withUnsafeReadableBytes(read)
-        if scratch.capacity > 1 << 20 { scratch = ByteBuffer() }
+        withScratch { bytes in
+            write(&bytes)
+            bytes.withUnsafeReadableBytes(read)
+        }
     }
 }

@@ -52,11 +52,17 @@ extension LoopDispatcher {
         guard !viewer.isBlocked, !viewer.isClosed else { return 0 }
         let view = viewer.readers.view
         if let view { start(viewer, in: view) }
+        if let datagrams = viewer.datagrams { return send(datagrams, of: viewer, in: view) }
         var sends = 0
         while true {
-            let (count, bytes) = viewer.cursor.gather(from: view, into: vectors, limit: Self.bytesInSend)
+            if viewer.cursor.isMapped, let view { map(viewer, in: view) }
+            let (count, bytes) = viewer.cursor.gather(
+                from: viewer.cursor.isMapped ? nil : view,
+                into: vectors,
+                limit: Self.bytesInSend
+            )
             guard bytes > 0 else {
-                if viewer.isEnding { close(viewer, because: viewer.closeReason) }
+                if viewer.isEnding { finish(viewer) }
                 return sends
             }
             if sends == Self.sendsToViewer {
@@ -67,7 +73,7 @@ extension LoopDispatcher {
                 return sends
             }
             // The descriptor's number may be another connection's once the channel is closed.
-            guard viewer.channel.isActive else { return sends }
+            guard viewer.channel?.isActive == true else { return sends }
             sends &+= 1
             guard let descriptor = viewer.descriptor else {
                 if !park(viewer, in: view, bytes: min(bytes, Self.channelBytes)) { return sends }
@@ -96,8 +102,8 @@ extension LoopDispatcher {
     /// Gives NIO the next bytes and waits until it has written them.
     /// - Returns: true when it wrote them at once.
     private func park(_ viewer: Viewer, in view: LogView?, bytes: Int) -> Bool {
-        var buffer = viewer.channel.allocator.buffer(capacity: bytes)
-        let (count, _) = viewer.cursor.gather(from: view, into: vectors, limit: bytes)
+        var buffer = ByteBufferAllocator().buffer(capacity: bytes)
+        let (count, _) = viewer.cursor.gather(from: viewer.cursor.isMapped ? nil : view, into: vectors, limit: bytes)
         for vector in vectors.prefix(count) {
             let part = min(vector.iov_len, bytes &- buffer.readableBytes)
             buffer.writeBytes(UnsafeRawBufferPointer(start: vector.iov_base, count: part))
@@ -126,7 +132,7 @@ extension LoopDispatcher {
                 self.close(viewer, because: .sendFailed)
             }
         }
-        viewer.channel.writeAndFlush(buffer, promise: promise)
+        viewer.channel?.writeAndFlush(buffer, promise: promise)
     }
 
     func send(control bytes: ByteBuffer, to viewer: Viewer) {

@@ -13,38 +13,51 @@ extension LoopDispatcher {
         onEnd: ((Viewer.CloseReason) -> ByteBuffer?)?
     ) -> Viewer {
         loop.assertInEventLoop()
-        let found = find(stream, format)
-        let readers = found ?? LoopReaders(stream: stream, format: format)
-        var descriptor: CInt?
-        if sink == .descriptor {
-            descriptor = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(
-                of: NIOBSDSocket.Handle.self
-            ) { $0 }
-        }
-        if let descriptor { cs_prepare_viewer(descriptor, CInt(clamping: registry.configuration.unsentBytes)) }
+        let (readers, isNew) = readers(of: stream, format)
         let viewer = Viewer(
             session: session,
             stream: stream,
             readers: readers,
             channel: channel,
-            descriptor: descriptor,
+            descriptor: prepare(channel, sink),
             dispatcher: self,
             onEnd: onEnd
         )
+        enter(viewer, isFirst: isNew)
+        write(prologue, to: viewer)
+        return viewer
+    }
+
+    func readers(of stream: String, _ format: WireFormat) -> (LoopReaders, isNew: Bool) {
+        let found = find(stream, format)
+        return (found ?? LoopReaders(stream: stream, format: format), found == nil)
+    }
+
+    /// - Returns: nil when bytes go through the channel's pipeline.
+    func prepare(_ channel: any Channel, _ sink: ViewerSink) -> CInt? {
+        guard sink == .descriptor else { return nil }
+        let descriptor = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(
+            of: NIOBSDSocket.Handle.self
+        ) { $0 }
+        if let descriptor { cs_prepare_viewer(descriptor, CInt(clamping: registry.configuration.unsentBytes)) }
+        return descriptor
+    }
+
+    /// - Parameter isFirst: of its format on this loop.
+    func enter(_ viewer: Viewer, isFirst: Bool) {
+        let readers = viewer.readers
         readers.viewers.append(viewer)
-        if found == nil {
-            self.readers[stream, default: []].append(readers)
+        if isFirst {
+            self.readers[viewer.stream, default: []].append(readers)
             registry.attach(
-                StreamRegistry.Reader(dispatcher: self, format: format, progress: readers.progress),
-                to: stream
+                StreamRegistry.Reader(dispatcher: self, format: readers.format, progress: readers.progress),
+                to: viewer.stream
             )
         }
         startWatch()
-        write(prologue, to: viewer)
-        channel.closeFuture.assumeIsolated().whenComplete { _ in
+        viewer.channel?.closeFuture.assumeIsolated().whenComplete { _ in
             self.remove(viewer)
         }
-        return viewer
     }
 
     /// How long a viewer has to take its last bytes.
@@ -61,9 +74,18 @@ extension LoopDispatcher {
             close(viewer, because: reason)
             return
         }
+        if let datagrams = viewer.datagrams {
+            if let farewell { send(farewell: farewell, datagrams) }
+            close(viewer, because: reason)
+            return
+        }
+        if viewer.answer != nil { begin(viewer) }
         viewer.closeReason = reason
         viewer.isEnding = true
-        viewer.cursor.finish(viewer.readers.view, drains: drains, farewell: farewell)
+        if drains, viewer.cursor.isMapped, let view = viewer.readers.view {
+            while convert(viewer, in: view) {}
+        }
+        viewer.cursor.finish(viewer.readers.view, drains: drains && !viewer.cursor.isMapped, farewell: farewell)
         let time = min(limit ?? Self.endTime, Self.endTime)
         viewer.endTimer = loop.assumeIsolated().scheduleTask(in: time) { self.close(viewer, because: reason) }
         pump(viewer)
@@ -95,8 +117,33 @@ extension LoopDispatcher {
     func close(_ viewer: Viewer, because reason: Viewer.CloseReason) {
         guard !viewer.isClosed else { return }
         viewer.closeReason = reason
-        viewer.channel.close(promise: nil)
+        viewer.channel?.close(promise: nil)
         remove(viewer)
+    }
+
+    /// All that an ending viewer was to get has gone.
+    func finish(_ viewer: Viewer) {
+        guard let onRelease = viewer.onRelease else {
+            close(viewer, because: viewer.closeReason)
+            return
+        }
+        remove(viewer)
+        onRelease()
+    }
+
+    func release(_ viewer: Viewer, sending last: ByteBuffer, then: @escaping () -> Void) {
+        loop.assertInEventLoop()
+        guard !viewer.isClosed, !viewer.isEnding else { return }
+        // The answer to PLAY is still to come: it goes out first.
+        if viewer.answer != nil { begin(viewer) }
+        viewer.onEnd = nil
+        viewer.onRelease = then
+        viewer.isEnding = true
+        viewer.cursor.finish(viewer.readers.view, drains: false, farewell: last)
+        viewer.endTimer = loop.assumeIsolated().scheduleTask(in: registry.configuration.stallTimeout) {
+            self.close(viewer, because: .stalled)
+        }
+        pump(viewer)
     }
 
     func remove(_ viewer: Viewer) {
@@ -105,6 +152,8 @@ extension LoopDispatcher {
         viewer.endTimer?.cancel()
         viewer.endTimer = nil
         viewer.onEnd = nil
+        viewer.onRelease = nil
+        viewer.answer = nil
         let readers = viewer.readers
         readers.remove(viewer)
         viewer.cursor = ViewerCursor()

@@ -59,7 +59,7 @@ extension LoopDispatcher {
         }
         // What the kernel holds unsent or unacknowledged goes down while the peer takes bytes, even if it has no room yet.
         var delivered = viewer.meter.wroteBytes
-        if viewer.isBlocked, let descriptor = viewer.descriptor, viewer.channel.isActive {
+        if viewer.isBlocked, let descriptor = viewer.descriptor, viewer.channel?.isActive == true {
             delivered &-= max(0, Int(cs_unsent(descriptor)))
         }
         if delivered != viewer.delivered {
@@ -67,7 +67,7 @@ extension LoopDispatcher {
             viewer.progressed = now
         }
         let quiet = now - viewer.progressed
-        if viewer.isBlocked {
+        if viewer.isBlocked, viewer.datagrams == nil {
             guard quiet >= registry.configuration.stallTimeout else { return }
             statistics.stalledViewers &+= 1
             close(viewer, because: .stalled)

@@ -39,6 +39,9 @@ final class LoopDispatcher: @unchecked Sendable {
     /// Where publishers lay out messages: one for all, as each would keep the size of its greatest key frame.
     var scratch = ByteBuffer()
 
+    /// Where packets are copied for readers that take them one by one.
+    var packets = ByteBuffer()
+
     /// Told when neither a publisher nor a viewer is left.
     var onEmpty: EventLoopPromise<Void>?
 
@@ -102,12 +105,17 @@ final class LoopDispatcher: @unchecked Sendable {
             }
             readers.publication = update.publication
             readers.isExpecting = update.isBeginning
-            readers.view = LogView(update)
+            let view = LogView(update)
+            readers.view = view
+            compare(readers, with: view)
             startExpecting(readers)
+            beginAnswers(readers)
             return
         }
         if update.first > view.first { moveLaggards(of: readers, in: view, before: update) }
+        let medias = view.description?.media.count
         view.apply(update)
+        if view.description?.media.count != medias { compare(readers, with: view) }
         startExpecting(readers)
     }
 
@@ -116,7 +124,9 @@ final class LoopDispatcher: @unchecked Sendable {
     private func startExpecting(_ readers: LoopReaders) {
         guard readers.isExpecting, let view = readers.view, view.oldest != nil else { return }
         readers.isExpecting = false
-        for viewer in readers.viewers where viewer.cursor.isExpecting { start(viewer, in: view) }
+        for viewer in readers.viewers where viewer.cursor.isExpecting && viewer.answer == nil {
+            start(viewer, in: view)
+        }
         readers.tellProgress()
     }
 
@@ -160,9 +170,19 @@ final class LoopDispatcher: @unchecked Sendable {
     }
 
     /// Starts a viewer, for the first time or after it was moved out of the log.
-    func start(_ viewer: Viewer, in view: LogView) {
-        guard !viewer.isEnding, viewer.cursor.position == nil, viewer.cursor.start(in: view), let left = viewer.left
-        else { return }
+    /// - Returns: where it starts now.
+    @discardableResult
+    func start(_ viewer: Viewer, in view: LogView) -> KeyFrame? {
+        guard !viewer.isEnding, viewer.cursor.position == nil, let begin = viewer.cursor.start(in: view) else {
+            return nil
+        }
+        note(viewer, hasSkippedIn: view)
+        return begin
+    }
+
+    /// Counts what a viewer has missed that was moved.
+    private func note(_ viewer: Viewer, hasSkippedIn view: LogView) {
+        guard let left = viewer.left else { return }
         viewer.left = nil
         guard left.log == view.log, let key = view.key, let start = view.bytes(before: key.position) else { return }
         let bytes = max(0, start &- left.bytes)

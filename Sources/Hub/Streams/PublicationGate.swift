@@ -10,6 +10,8 @@ final class PublicationGate: Sendable {
     private struct Facts {
         var video: VideoCodec?
         var headers = HeaderVersions()
+        var offer: RTPOffer?
+        var continuity: RTPContinuity?
     }
 
     private let time = Atomic<Int64>(noTime)
@@ -50,6 +52,18 @@ final class PublicationGate: Sendable {
     var video: VideoCodec? {
         get { facts.withLock { $0.video } }
         set { facts.withLock { $0.video = newValue } }
+    }
+
+    /// What an RTSP reader is told; nil until it is known.
+    var offer: RTPOffer? {
+        get { facts.withLock { $0.offer } }
+        set { facts.withLock { $0.offer = newValue } }
+    }
+
+    /// Where the packets of RTSP stand.
+    var continuity: RTPContinuity? {
+        get { facts.withLock { $0.continuity } }
+        set { facts.withLock { $0.continuity = newValue } }
     }
 
     func inherit(_ headers: HeaderVersions) {

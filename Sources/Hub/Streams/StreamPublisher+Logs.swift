@@ -29,13 +29,14 @@ extension StreamPublisher {
         let configuration = registry.configuration
         return LogSettings(
             gops: configuration.gopCount[framing],
-            retainedGOPs: configuration.gopCount.most,
-            singleGOPMessages: configuration.singleGOPMessages
+            retainedGOPs: framing.isRTP ? configuration.gopCount.rtsp : configuration.gopCount.most,
+            singleGOPMessages: framing.isRTP ? 0 : configuration.singleGOPMessages
         )
     }
 
     /// The tracks are known: whoever waits begins.
     func beginReaders() {
+        describe()
         for reader in readers where log(of: reader) == nil { connect(reader) }
         for log in logs {
             for reader in log.readers { tell(reader, of: log, isBeginning: true) }
@@ -64,6 +65,10 @@ extension StreamPublisher {
 
     func attach(_ reader: StreamRegistry.Reader) {
         guard !isFinished, !gate.isClosed else { return }
+        guard !reader.format.framing.isRTP else {
+            attachRTP(reader)
+            return
+        }
         readers.append(reader)
         guard isSettled else { return }
         let log = connect(reader)
@@ -76,6 +81,10 @@ extension StreamPublisher {
     }
 
     func detach(_ dispatcher: LoopDispatcher, _ format: WireFormat) {
+        guard !format.framing.isRTP else {
+            detachRTP(dispatcher)
+            return
+        }
         readers.removeAll { $0.dispatcher === dispatcher && $0.format == format }
         for log in logs { log.readers.removeAll { $0.dispatcher === dispatcher && $0.format == format } }
         let unread = logs.filter { $0.readers.isEmpty }
@@ -113,7 +122,7 @@ extension StreamPublisher {
         return log
     }
 
-    private func makeLog(_ format: WireFormat) -> ByteLog {
+    func makeLog(_ format: WireFormat) -> ByteLog {
         ByteLog(
             id: registry.nextIdentifier(),
             publication: number,
@@ -147,8 +156,7 @@ extension StreamPublisher {
 
     /// Hands over what is new, for each loop that has viewers.
     func flush(_ send: (LoopDispatcher, LoopDispatcher.Message) -> Void) {
-        guard isSettled else { return }
-        for log in logs where log.hasChanges && !log.readers.isEmpty {
+        for log in watchedLogs where log.hasChanges {
             let update = log.takeChanges()
             for reader in log.readers {
                 send(reader.dispatcher, .update(stream: stream, format: reader.format, update))
@@ -156,11 +164,21 @@ extension StreamPublisher {
         }
     }
 
-    /// Memory of a stream that nobody watches.
-    var idleMemory: Int { readers.isEmpty ? logs.reduce(0) { $0 &+ $1.memory } : 0 }
+    var watchedLogs: [ByteLog] {
+        (isSettled ? logs : []).filter { !$0.readers.isEmpty }
+            + (rtp?.readers.isEmpty == false ? [rtp?.log] : []).compactMap(\.self)
+    }
 
-    /// Gives the cache of a stream without viewers up.
+    /// Memory of caches that nobody watches.
+    var idleMemory: Int {
+        (readers.isEmpty ? logs.reduce(0) { $0 &+ $1.memory } : 0)
+            &+ (rtp?.readers.isEmpty == true ? rtp?.memory ?? 0 : 0)
+    }
+
+    /// Gives the caches up that nobody watches.
     func shed() {
+        if rtp?.readers.isEmpty == true { rtp?.shed() }
+        guard readers.isEmpty else { return }
         for log in logs { log.removeAll() }
         isPaused = true
         isShed = true

@@ -53,7 +53,9 @@ extension StreamPublisher {
             droppedFrames &+= 1
             return
         }
-        guard let starts = admit(message), !isPaused else { return }
+        guard let starts = admit(message) else { return }
+        if rtp?.isForwarding == false { rtp?.append(frame, startsGOP: starts) }
+        guard !isPaused else { return }
         append(message, form, startsGOP: starts)
         let other: FLVHEVCFormat = form == .legacy ? .enhanced : .legacy
         guard !isPaused, logs.contains(where: { $0.format.hevc == other }) else { return }

@@ -33,15 +33,22 @@ package final class StreamPublisher {
     private var dummyAudio: DummyAudio?
     /// nil once the tracks are known.
     private var settlement: TrackSettlement? = TrackSettlement()
-    private var continuity = TimestampContinuity(after: nil)
+    private var timestamps = TimestampContinuity(after: nil)
     private(set) var video: VideoParameters?
     private(set) var audio: AudioParameters?
 
-    // What goes out, see StreamPublisher+Logs.swift and +Messages.swift.
+    // What goes out, see StreamPublisher+Logs.swift, +Messages.swift and +RTP.swift.
     var packagers = Packagers()
     /// One at least from the first message on, one for each format with readers that can carry the codec.
     var logs: [ByteLog] = []
+    /// Of all formats but RTSP's.
     var readers: [StreamRegistry.Reader] = []
+    /// What RTSP readers get, see StreamPublisher+RTP.swift; nil until it is known what there is.
+    var rtp: RTPOutput?
+    /// RTSP readers that came before.
+    var earlyReaders: [StreamRegistry.Reader] = []
+    /// Where the packets of the publisher before stood.
+    var continuity: RTPContinuity?
     var frameRate = FrameRateRing()
     /// Time of the newest key frame in milliseconds, nil until there was one.
     var keyTime: UInt32?
@@ -73,8 +80,10 @@ package final class StreamPublisher {
     /// Begins with the viewers that wait.
     func start(_ entrance: StreamRegistry.Entrance) {
         number = entrance.number
-        readers = entrance.readers
-        continuity = TimestampContinuity(after: entrance.memory.lastTime)
+        readers = entrance.readers.filter { !$0.format.framing.isRTP }
+        earlyReaders = entrance.readers.filter { $0.format.framing.isRTP }
+        timestamps = TimestampContinuity(after: entrance.memory.lastTime)
+        continuity = entrance.memory.continuity
         gate.inherit(entrance.memory.headers)
         dispatcher.publishers.append(self)
         dispatcher.startWatch()
@@ -93,7 +102,8 @@ package final class StreamPublisher {
     /// A quarter more than the window: what is read together has waited half of that on the average and is sent at once, whereas
     /// the window begins with the first message and most of a stream's bytes wait for all of it.
     package var patience: TimeAmount {
-        readers.isEmpty ? Self.idlePatience : .nanoseconds(dispatcher.window.nanoseconds &* 5 / 4)
+        readers.isEmpty && rtp?.readers.isEmpty != false
+            ? Self.idlePatience : .nanoseconds(dispatcher.window.nanoseconds &* 5 / 4)
     }
 
     package func receive(_ event: MediaEvent) {
@@ -124,6 +134,11 @@ package final class StreamPublisher {
         beginReaders()
     }
 
+    /// The input knows which tracks are to come: nothing else is waited for.
+    func expect(video: Bool, audio: Bool) {
+        settlement?.expect(video: video, audio: audio)
+    }
+
     private func process(_ event: MediaEvent) {
         guard !gate.isClosed else {
             if case .frame = event { droppedFrames &+= 1 }
@@ -136,10 +151,12 @@ package final class StreamPublisher {
             video = parameters
             gate.video = parameters.codec
             changeHeaders(event, restarts: codecChanged || forms != before)
+            changeDescription(parameters)
         case .audio(let parameters):
             let before = forms
             audio = parameters
             changeHeaders(event, restarts: forms != before)
+            changeDescription()
         case .metadata:
             changeHeaders(event, restarts: false)
         case .frame(var frame):
@@ -147,9 +164,9 @@ package final class StreamPublisher {
                 droppedFrames &+= 1
                 return
             }
-            let last = continuity.last
-            continuity.apply(to: &frame)
-            guard gate.pass(after: last, to: continuity.last) else {
+            let last = timestamps.last
+            timestamps.apply(to: &frame)
+            guard gate.pass(after: last, to: timestamps.last) else {
                 droppedFrames &+= 1
                 return
             }
@@ -159,13 +176,15 @@ package final class StreamPublisher {
 
     /// Sees to it that what is new goes out.
     private func announce(waited: TimeAmount = .nanoseconds(0)) {
-        guard isSettled, !readers.isEmpty, !isFinished, logs.contains(where: \.hasChanges) else { return }
+        guard !isFinished else { return }
+        let watched = watchedLogs
+        guard watched.contains(where: \.hasChanges) else { return }
         if !isUnflushed {
             isUnflushed = true
             dispatcher.scheduleFlush(of: self, waited: waited)
         }
         let merged = registry.configuration.mergeWriteBytes
-        if merged > 0, logs.contains(where: { $0.untold >= merged }) { dispatcher.flushSoon() }
+        if merged > 0, watched.contains(where: { $0.untold >= merged }) { dispatcher.flushSoon() }
     }
 
     /// Bytes that the session has received or sent, for the statistics.
@@ -188,8 +207,7 @@ package final class StreamPublisher {
         flush { $0.deliver([$1]) }
         dispatcher.publishers.removeAll { $0 === self }
         registry.publisherLeft(self)
-        readers = []
-        logs = []
+        forgetReaders()
         dispatcher.checkEmpty()
     }
 
@@ -206,9 +224,15 @@ package final class StreamPublisher {
         guard !isFinished else { return }
         flush { $0.deliver([$1]) }
         settlement = nil
+        forgetReaders()
+        end(.takenOver(by: other))
+    }
+
+    private func forgetReaders() {
         readers = []
         logs = []
-        end(.takenOver(by: other))
+        earlyReaders = []
+        rtp = nil
     }
 
     func measure(seconds: Int) {
@@ -230,7 +254,7 @@ package final class StreamPublisher {
             audio: audio,
             publisher: SessionSnapshot(info: session, bytes: meter),
             framesPerSecond: frameRate.finished(before: unixSecond),
-            cacheBytes: logs.reduce(0) { $0 + $1.memory },
+            cacheBytes: logs.reduce(rtp?.memory ?? 0) { $0 + $1.memory },
             droppedFrames: droppedFrames
         )
     }

@@ -7,6 +7,7 @@ struct StreamMemory: Sendable {
     /// The last time in 90 kHz.
     var lastTime: Int64?
     var headers = HeaderVersions()
+    var continuity: RTPContinuity?
 }
 
 /// Which streams there are, who publishes them and which loops have viewers of them. Used from all loops, a few times in a
@@ -54,6 +55,8 @@ final class StreamRegistry: Sendable {
         var viewers = 0
         /// Of the publishers until now.
         var memory = StreamMemory()
+        /// Who waits to learn what the stream consists of.
+        var waiters: [Int: @Sendable (RTPOffer) -> Void] = [:]
         /// Until when viewers stay for a publisher that has left, in milliseconds since 1970.
         var graceUntil: Int64?
 
@@ -222,6 +225,36 @@ final class StreamRegistry: Sendable {
         publication?.run { $0.detach(dispatcher, format) }
     }
 
+    /// What the stream consists of, when its publisher has told it; else `told` is called when it does, on any loop.
+    func awaitDescription(
+        of stream: String,
+        id: Int,
+        told: @escaping @Sendable (RTPOffer) -> Void
+    ) -> RTPOffer? {
+        state.withLock { state in
+            if let offer = state.streams[stream]?.publication?.gate.offer { return offer }
+            state.streams[stream]?.waiters[id] = told
+            return nil
+        }
+    }
+
+    func stopAwaiting(_ id: Int, of stream: String) {
+        state.withLock { $0.streams[stream]?.waiters[id] = nil }
+    }
+
+    /// A publisher knows what its stream consists of.
+    func described(_ publisher: StreamPublisher, _ offer: RTPOffer) {
+        publisher.gate.offer = offer
+        let waiters: [@Sendable (RTPOffer) -> Void] = state.withLock { state in
+            guard let entry = state.streams[publisher.stream], entry.publication?.gate === publisher.gate else {
+                return []
+            }
+            state.streams[publisher.stream]?.waiters = [:]
+            return Array(entry.waiters.values)
+        }
+        for told in waiters { told(offer) }
+    }
+
     /// Names and apps of all streams, and until when viewers stay for a publisher that has left.
     var streams: [(name: String, app: String, graceUntil: Int64?)] {
         state.withLock { $0.streams.map { ($0.key, $0.value.app, $0.value.graceUntil) } }
@@ -257,6 +290,7 @@ extension StreamRegistry.Stream {
     fileprivate mutating func remember(_ gate: PublicationGate) {
         memory.lastTime = gate.close() ?? memory.lastTime
         memory.headers = gate.headers
+        memory.continuity = gate.continuity ?? memory.continuity
     }
 }
 

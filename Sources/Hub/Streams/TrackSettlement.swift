@@ -26,10 +26,15 @@ struct TrackSettlement {
         switch event {
         case .video: hasVideo = true
         case .audio: hasAudio = true
-        case .metadata(let metadata): named = Self.names(metadata)
+        case .metadata(let metadata): named = Self.names(metadata) ?? named
         case .frame(let frame): return isLate(frame) || isComplete
         }
         return isComplete
+    }
+
+    /// What there is to come, as the input knows it.
+    mutating func expect(video: Bool, audio: Bool) {
+        if video || audio { named = (video, audio) }
     }
 
     private var isComplete: Bool {

@@ -17,6 +17,8 @@ package final class Viewer {
         case abandoned
         /// The publisher left and none came back within the grace period.
         case publisherGone
+        /// The medias of the stream are no longer those that an RTSP reader was told of.
+        case descriptionChanged
         /// The viewer's form of the stream cannot carry the publisher's codec.
         case unsupportedCodec(VideoCodec)
         case shutdown
@@ -35,7 +37,14 @@ package final class Viewer {
     package let session: SessionInfo
     package let stream: String
     package let format: WireFormat
-    package let channel: any Channel
+    /// nil: its packets are datagrams.
+    package let channel: (any Channel)?
+    let loop: any EventLoop
+    /// Of an RTSP reader.
+    var reading: RTPReading?
+    let datagrams: (any RTPDatagramSink)?
+    /// Made when it is known where the viewer begins.
+    var answer: ((_ starts: [RTPStart]?) -> ByteBuffer)?
 
     let dispatcher: LoopDispatcher
     let readers: LoopReaders
@@ -51,6 +60,8 @@ package final class Viewer {
     /// Gets the last bytes and is closed then.
     var isEnding = false
     var onEnd: ((CloseReason) -> ByteBuffer?)?
+    /// It leaves, and its channel stays open.
+    var onRelease: (() -> Void)?
     var endTimer: Scheduled<Void>?
     /// It was there when the publisher left: it stays so long.
     var graceEnd: NIODeadline?
@@ -68,8 +79,9 @@ package final class Viewer {
         session: SessionInfo,
         stream: String,
         readers: LoopReaders,
-        channel: any Channel,
+        channel: (any Channel)?,
         descriptor: CInt?,
+        datagrams: (any RTPDatagramSink)? = nil,
         dispatcher: LoopDispatcher,
         onEnd: ((CloseReason) -> ByteBuffer?)?
     ) {
@@ -79,6 +91,8 @@ package final class Viewer {
         self.readers = readers
         self.channel = channel
         self.descriptor = descriptor
+        self.datagrams = datagrams
+        loop = dispatcher.loop
         self.dispatcher = dispatcher
         self.onEnd = onEnd
         progressed = dispatcher.loop.now
@@ -92,6 +106,14 @@ package final class Viewer {
     /// Sends bytes of the session's own between two messages. Dropped and counted when too many wait already.
     package func send(control bytes: ByteBuffer) {
         dispatcher.send(control: bytes, to: self)
+    }
+
+    /// Leaves the stream between two messages and gives the channel back.
+    /// - Parameters:
+    ///   - last: sent behind the last whole message.
+    ///   - then: called when all of it has gone to the socket; not at all when the channel closes before.
+    package func release(sending last: ByteBuffer = ByteBuffer(), then: @escaping () -> Void) {
+        dispatcher.release(self, sending: last, then: then)
     }
 
     /// Closes the channel and leaves the stream.

@@ -1,4 +1,5 @@
 import CSockets
+import Media
 import NIOCore
 
 /// What is still to be sent to one viewer: a few pieces first, then the log from a position on. No bytes of the log are
@@ -25,6 +26,9 @@ struct ViewerCursor {
     /// Of the headers that were sent last.
     private var headersVersion: Int?
     private var hasFileHeader = false
+    /// The log's packets do not go out as they lie there: they are made pieces first, whole packets at a time.
+    private(set) var isMapped = false
+    var hasPieces: Bool { !pieces.isEmpty }
 
     /// Memory of inserted bytes that are not sent yet.
     var controlBytes: Int { pieces.reduce(0) { $1.isControl ? $0 + Self.memory(of: $1.count) : $0 } }
@@ -32,9 +36,10 @@ struct ViewerCursor {
     /// A flood of one byte each takes memory too.
     static func memory(of controlBytes: Int) -> Int { controlBytes &+ 64 }
 
-    /// Starts at a key frame, behind the headers where they are new. False when there is none to start at.
-    mutating func start(in view: LogView) -> Bool {
-        guard position == nil, !view.isEnded else { return false }
+    /// Starts at a key frame, behind the headers where they are new.
+    /// - Returns: that key frame; nil when there is none to start at.
+    mutating func start(in view: LogView) -> KeyFrame? {
+        guard position == nil, !view.isEnded else { return nil }
         if after?.log != view.log {
             after = nil
             // Nothing old for new viewers.
@@ -44,7 +49,7 @@ struct ViewerCursor {
         guard let key = begins ? view.oldest : after == nil ? view.start : view.key,
             let bytes = view.bytes(before: key.position),
             bytes >= after?.bytes ?? 0
-        else { return false }
+        else { return nil }
         expected = nil
         if after == nil, let cap = view.cap { stop = view.bytes(before: cap) }
         if !hasFileHeader {
@@ -56,7 +61,7 @@ struct ViewerCursor {
             append(key.preamble.headers)
         }
         position = key.position
-        return true
+        return key
     }
 
     /// Leaves the log at a message boundary: the rest of a begun message stays to be sent. The viewer goes on at the newest
@@ -101,6 +106,7 @@ struct ViewerCursor {
     /// Turns the rest of a begun message into pieces and returns the boundary behind it.
     private mutating func settle(in view: LogView) -> LogPosition? {
         guard let position else { return nil }
+        if isMapped { return position }
         let boundary = view.boundary(atOrAfter: position)
         append(view, from: position, to: boundary)
         return boundary
@@ -111,6 +117,19 @@ struct ViewerCursor {
             guard let start = bytes.baseAddress else { return }
             pieces.append(Piece(owner: slab, start: start, count: bytes.count))
         }
+    }
+
+    /// The place so many bytes further on.
+    private static func advanced(_ position: LogPosition, by count: Int, in view: LogView) -> LogPosition {
+        var at = position
+        var left = count
+        while left > 0, let slab = view.slab(at.slab) {
+            let taken = min(left, slab.length &- at.offset)
+            at.offset &+= taken
+            left &-= taken
+            if left > 0 { at = LogPosition(slab: at.slab &+ 1, offset: 0) }
+        }
+        return view.normalised(at)
     }
 
     private mutating func append(_ block: ByteBlock, isControl: Bool = false) {
@@ -164,17 +183,56 @@ struct ViewerCursor {
             }
             if pieces.isEmpty { pieces = [] }
         }
-        guard let view, var at = position else { return }
-        while left > 0, let slab = view.slab(at.slab) {
-            let taken = min(left, slab.length &- at.offset)
-            at.offset &+= taken
-            left &-= taken
-            if left > 0 { at = LogPosition(slab: at.slab &+ 1, offset: 0) }
-        }
-        position = view.normalised(at)
+        guard let view, let start = position else { return }
+        let at = Self.advanced(start, by: left, in: view)
+        position = at
         guard let stop, let bytes = view.bytes(before: at), bytes >= stop else { return }
         position = nil
         self.stop = nil
         after = (view.log, stop)
+    }
+}
+
+// Readers whose packets do not go out as they lie in the log: on other channels, without some medias, as datagrams.
+extension ViewerCursor {
+    /// From now on packets are taken out one by one. The rest of a begun message goes out as it is.
+    mutating func beginMapping(in view: LogView) {
+        if position != nil { position = settle(in: view) }
+        isMapped = true
+    }
+
+    mutating func endMapping() {
+        isMapped = false
+    }
+
+    /// Copies the whole packets that are next, about `limit` bytes of them, and moves on behind them.
+    /// - Returns: false when there are none.
+    mutating func takePackets(from view: LogView, limit: Int, into buffer: inout ByteBuffer) -> Bool {
+        guard let start = position else { return false }
+        buffer.clear()
+        var at = start
+        while buffer.readableBytes < limit, let slab = view.slab(at.slab) {
+            let count = min(slab.length &- at.offset, limit &- buffer.readableBytes)
+            if count > 0 {
+                buffer.writeBytes(UnsafeRawBufferPointer(start: slab.slab.base + at.offset, count: count))
+                at.offset &+= count
+            }
+            guard at.offset >= slab.length, view.slab(at.slab &+ 1) != nil else { break }
+            at = LogPosition(slab: at.slab &+ 1, offset: 0)
+        }
+        let whole = buffer.withUnsafeReadableBytes { bytes in
+            var end = 0
+            while InterleavedFrame.next(in: bytes.bytes, at: &end) != nil {}
+            return end
+        }
+        guard whole > 0 else { return false }
+        buffer.moveWriterIndex(to: buffer.readerIndex &+ whole)
+        position = Self.advanced(start, by: whole, in: view)
+        return true
+    }
+
+    /// Sends bytes that were made of the log's, before what follows in it.
+    mutating func insert(packets: ByteBuffer) {
+        append(ByteBlock(packets))
     }
 }
