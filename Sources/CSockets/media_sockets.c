@@ -46,6 +46,35 @@ long cs_send_to(int fd, cs_endpoint to, const void *bytes, size_t count) {
   }
 }
 
+int cs_send_many(int fd, cs_endpoint to, const struct iovec *datagrams, int count) {
+  struct sockaddr_storage address;
+  struct mmsghdr messages[64];
+  socklen_t length = address_of(family(fd), to, &address);
+  if (!length) return -EAFNOSUPPORT;
+  if (count > 64) count = 64;
+  memset(messages, 0, sizeof messages[0] * count);
+  for (int i = 0; i < count; i++) {
+    messages[i].msg_hdr.msg_name = &address;
+    messages[i].msg_hdr.msg_namelen = length;
+    messages[i].msg_hdr.msg_iov = (struct iovec *)&datagrams[i];
+    messages[i].msg_hdr.msg_iovlen = 1;
+  }
+  for (;;) {
+    int n = sendmmsg(fd, messages, count, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n >= 0) return n;
+    if (errno != EINTR) return -errno;
+  }
+}
+
+int cs_multicast_sender(int fd, cs_endpoint interface, int hops) {
+  struct in_addr address = {htonl((uint32_t)interface.low)};
+  int loops = 1;
+  if (setsockopt(fd, IPPROTO_IP, IP_MULTICAST_TTL, &hops, sizeof hops)) return -errno;
+  if (setsockopt(fd, IPPROTO_IP, IP_MULTICAST_LOOP, &loops, sizeof loops)) return -errno;
+  if (address.s_addr && setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &address, sizeof address)) return -errno;
+  return 0;
+}
+
 int cs_tcp_bind(const struct sockaddr *address, socklen_t length) {
   int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -errno;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 /// An IPv6 address, or an IPv4 one in its mapped form (::ffff:a.b.c.d), in host byte order; and a port.
 typedef struct cs_endpoint {
@@ -32,6 +33,13 @@ static inline cs_endpoint cs_endpoint_of(const struct sockaddr_storage *address)
 
 /// Sends a datagram to `to` from a socket of either family.
 long cs_send_to(int fd, cs_endpoint to, const void *bytes, size_t count);
+
+/// Sends datagrams to `to`, each of one piece, at most 64. Returns how many the kernel took, or -errno when it took none.
+int cs_send_many(int fd, cs_endpoint to, const struct iovec *datagrams, int count);
+
+/// Makes a UDP socket send to multicast groups: out of the interface with this IPv4 address (all zero: as the routes say), so
+/// many hops, and to this machine as well.
+int cs_multicast_sender(int fd, cs_endpoint interface, int hops);
 
 /// A non-blocking TCP socket bound to `address` with SO_REUSEADDR.
 int cs_tcp_bind(const struct sockaddr *address, socklen_t length);

@@ -34,7 +34,7 @@ extension LoopDispatcher {
                 onEnd: onEnd
             )
             viewer.answer = answer
-        case .datagrams(let sink):
+        case .datagrams(let sink, let answer):
             viewer = Viewer(
                 session: session,
                 stream: stream,
@@ -45,7 +45,10 @@ extension LoopDispatcher {
                 dispatcher: self,
                 onEnd: onEnd
             )
-            viewer.isBlocked = false
+            viewer.answer = { starts in
+                answer(starts)
+                return ByteBuffer()
+            }
         }
         viewer.reading = reading
         if let view = readers.view { compare(viewer, with: view) }
@@ -67,7 +70,13 @@ extension LoopDispatcher {
         }
         viewer.answer = nil
         let key = viewer.readers.view.flatMap { start(viewer, in: $0) }
-        write(answer(key?.preamble.starts), to: viewer)
+        let bytes = answer(key?.preamble.starts)
+        guard viewer.datagrams == nil else {
+            viewer.isBlocked = false
+            pump(viewer)
+            return
+        }
+        write(bytes, to: viewer)
     }
 
     /// The publisher's loop has told what there is.

@@ -6,7 +6,8 @@ package enum RTPDelivery {
     /// Interleaved on its connection. The last bytes before the first packet are made when it is known where that begins:
     /// they are the answer to PLAY, with its RTP-Info. nil: it is not known yet.
     case interleaved(any Channel, ViewerSink, answer: (_ starts: [RTPStart]?) -> ByteBuffer)
-    case datagrams(any RTPDatagramSink)
+    /// Over UDP; `answer` is called before the first packet.
+    case datagrams(any RTPDatagramSink, answer: (_ starts: [RTPStart]?) -> Void)
 }
 
 /// What an RTSP reader has set up.

@@ -79,6 +79,10 @@ package struct RTSPIngest {
         }
     }
 
+    /// Whether frames of picture and of sound are made.
+    package var hasVideo: Bool { video != nil }
+    package var hasAudio: Bool { audio != nil }
+
     /// What the description alone tells: parameters of medias that say them.
     package mutating func start(into events: inout [MediaEvent]) {
         for index in media.indices { media[index].start(into: &events) }

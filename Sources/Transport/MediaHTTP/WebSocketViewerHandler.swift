@@ -84,6 +84,8 @@ final class WebSocketViewerHandler: ChannelInboundHandler {
                 reason: "the stream's codec is now \(codec.rawValue), which this form cannot carry",
                 into: &frame
             )
+        // Of RTSP alone.
+        case .descriptionChanged: return nil
         case .channelClosed, .stalled, .sendFailed: return nil
         }
         return frame

@@ -239,7 +239,7 @@ extension RTMPHandler {
         case .shutdown: RTMPFarewell.ended("The server shuts down")
         case .unsupportedCodec(let codec):
             RTMPFarewell.failed("the stream is now \(codec.rawValue), which needs a player that speaks enhanced RTMP")
-        case .channelClosed, .stalled, .sendFailed: nil
+        case .channelClosed, .stalled, .sendFailed, .descriptionChanged: nil
         }
     }
 

@@ -1,4 +1,5 @@
 internal import CSockets
+internal import Glibc
 internal import NIOCore
 
 /// Takes the datagrams of a media socket.
@@ -59,6 +60,13 @@ final class UDPMediaSocket: ReactorSocket {
             if count < ReceiveSlab.batchSize { return false }
         }
         return true
+    }
+
+    /// Sends datagrams of one piece each.
+    /// - Returns: the bytes that the kernel took; what finds no room is lost, as on any network.
+    func send(_ datagrams: UnsafeBufferPointer<iovec>, to target: RTPSource) -> Int {
+        guard let number = descriptor?.number else { return 0 }
+        return DatagramBatch.send(datagrams, on: number, to: target)
     }
 
     /// Best effort, as UDP is.

@@ -110,7 +110,7 @@ package struct RTSPServerSession: Sendable {
     /// The connection that an interleaved session lives and dies with; before the first SETUP the one that began it.
     package internal(set) var connection: UInt64
 
-    let peerAddress: String
+    package let peerAddress: String
     let timeouts: RTSPSessionTimeouts
     /// Of a player.
     let mediaCount: Int
