@@ -23,7 +23,7 @@ extension SignallingCore {
         }
         let password = configuration.provisioned[deviceID]?.password ?? configuration.password
         if !password.isEmpty {
-            guard let authorization = request.headers[.authorization].flatMap({ DigestAuthorization(parsing: $0) }) else {
+            guard let authorization = request.headers[.authorization].flatMap(DigestAuthorization.init(parsing:)) else {
                 return challenge(incoming, stale: false, now: now)
             }
             guard nonces.check(authorization.nonce, now: now) == .valid else {

@@ -7,6 +7,8 @@ package struct StreamAuthorization: Sendable {
         case publishRTMP
         case playRTMP
         case playHTTPFLV
+        case publishRTSP
+        case playRTSP
     }
 
     /// Why a stream stays shut. The texts are for the client: they hold neither the secret nor what it should have been.
@@ -50,6 +52,8 @@ package struct StreamAuthorization: Sendable {
         case .publishRTMP: section.pubRtmpEnable
         case .playRTMP: section.subRtmpEnable
         case .playHTTPFLV: section.subHttpflvEnable
+        case .publishRTSP: section.pubRtspEnable
+        case .playRTSP: section.subRtspEnable
         }
     }
 }

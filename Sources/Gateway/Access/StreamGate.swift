@@ -11,6 +11,7 @@ struct StreamGate: Sendable {
     let relays: Relays
     let unknownRTMP: UnknownStream
     let unknownFLV: UnknownStream
+    let unknownRTSP: UnknownStream
     let logger: Logger
     private let limiter = LogRateLimiter()
 
@@ -20,6 +21,7 @@ struct StreamGate: Sendable {
         self.relays = relays
         unknownRTMP = configuration.rtmp.unknownStream
         unknownFLV = configuration.httpflv.unknownStream
+        unknownRTSP = configuration.rtsp.unknownStream
         self.logger = logger
     }
 
@@ -46,6 +48,19 @@ struct StreamGate: Sendable {
         if unknownFLV == .refuse, isUnknown(address.stream) {
             return .deny(status: 404, reason: "stream \(address.stream) is not published")
         }
+        return .allow
+    }
+
+    func decide(_ access: RTSPAccess) -> RTSPAccessDecision {
+        let address = access.address
+        let isPublisher = access.role == .publisher
+        let wish: StreamAuthorization.Access = isPublisher ? .publishRTSP : .playRTSP
+        if let refusal = authorization.refusal(of: wish, stream: address.stream, query: address.query) {
+            let port = access.isWebSocket ? "RTSP over WebSocket" : "RTSP"
+            note(refusal, isPublisher ? "publish" : "play", port, address, access.remoteAddress)
+            return .deny(.unauthorized)
+        }
+        if !isPublisher, unknownRTSP == .refuse, isUnknown(address.stream) { return .deny(.notFound) }
         return .allow
     }
 

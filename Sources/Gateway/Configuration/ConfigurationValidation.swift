@@ -1,3 +1,5 @@
+internal import Transport
+
 /// Checks values that have the right type but make no sense.
 struct ConfigurationValidation {
     private(set) var problems: [ConfigurationProblem] = []
@@ -30,8 +32,31 @@ struct ConfigurationValidation {
         range("hls.delete_threshold", all.hls.deleteThreshold, 0...10_000)
         range("hls.cleanup_mode", all.hls.cleanupMode, 0...2)
         range("hls.sub_session_timeout_ms", all.hls.subSessionTimeoutMs, 0...86_400_000)
-        range("rtsp.auth_method", all.rtsp.authMethod, 0...1)
+        rtsp(all.rtsp)
         range("merge_window_ms", all.mergeWindowMs, 0...1_000)
+    }
+
+    private mutating func rtsp(_ rtsp: RTSPSection) {
+        listener("rtsp.addr", rtsp.addr, on: rtsp.enable)
+        listener("rtsp.rtsps_addr", rtsp.rtspsAddr, on: rtsp.rtspsEnable)
+        listener("rtsp.ws_rtsp_addr", rtsp.wsRtspAddr, on: rtsp.wsRtspEnable)
+        range("rtsp.auth_method", rtsp.authMethod, 0...2)
+        range("rtsp.gop_num", rtsp.gopNum, -1...100)
+        range("rtsp.describe_timeout_ms", rtsp.describeTimeoutMs, 0...600_000)
+        range("rtsp.session_timeout_ms", rtsp.sessionTimeoutMs, 10_000...86_400_000)
+        range("rtsp.publish_timeout_ms", rtsp.publishTimeoutMs, 1_000...86_400_000)
+        range("rtsp.multicast_ttl", rtsp.multicastTtl, 0...255)
+        range("rtsp.multicast_port", rtsp.multicastPort, 1...65_534)
+        if rtsp.multicastEnable {
+            let isRange = RTSPMulticastOptions(range: rtsp.multicastRange, port: 8002) != nil
+            require(isRange, "rtsp.multicast_range", "\"\(rtsp.multicastRange)\"", "IPv4 multicast as 224.1.0.0/16")
+            let interface = rtsp.multicastInterface
+            let isAddress = interface.isEmpty || IPText.isIPv4(interface)
+            require(isAddress, "rtsp.multicast_interface", "\"\(interface)\"", "an IPv4 address, or empty")
+        }
+        if rtsp.authEnable, rtsp.username.isEmpty || rtsp.password.isEmpty {
+            problems.append(.error("rtsp.auth_enable", "true without rtsp.username and rtsp.password; set both"))
+        }
     }
 
     private mutating func relays(_ all: GatewayConfiguration) {
@@ -45,13 +70,13 @@ struct ConfigurationValidation {
         range("relay.pull_idle_ms", relay.pullIdleMs, 0...86_400_000)
         for (index, rule) in relay.pulls.enumerated() {
             let path = "relay.pulls[\(index)]"
-            rules(path, rule.streamName, rule.url, ["rtmp", "rtmps", "http", "https", "ws", "wss"])
+            rules(path, rule.streamName, rule.url, ["rtmp", "rtmps", "rtsp", "rtsps", "http", "https", "ws", "wss"])
             if !rule.onDemand, !StreamPattern(rule.streamName).isExact {
                 require(false, "\(path).stream_name", "\"\(rule.streamName)\"", "a whole name, or on_demand true")
             }
         }
         for (index, rule) in relay.pushes.enumerated() {
-            rules("relay.pushes[\(index)]", rule.streamName, rule.url, ["rtmp", "rtmps"])
+            rules("relay.pushes[\(index)]", rule.streamName, rule.url, ["rtmp", "rtmps", "rtsp", "rtsps"])
         }
         var addresses = all.relayPush.addrList.enumerated().map { ("relay_push.addr_list[\($0)]", $1) }
         let origin = all.staticRelayPull
@@ -66,7 +91,9 @@ struct ConfigurationValidation {
     }
 
     private mutating func secrets(_ auth: SimpleAuthSection) {
-        let isOn = auth.pubRtmpEnable || auth.subRtmpEnable || auth.subHttpflvEnable
+        let isOn =
+            auth.pubRtmpEnable || auth.subRtmpEnable || auth.subHttpflvEnable || auth.pubRtspEnable
+            || auth.subRtspEnable
         if isOn, auth.key.isEmpty {
             problems.append(.warning("simple_auth.key", "empty: the md5 of a stream's name alone opens it; set a key"))
         }

@@ -89,20 +89,43 @@ package struct HLSSection: Codable, Hashable, Sendable {
 }
 
 package struct RTSPSection: Codable, Hashable, Sendable {
-    package var enable = false
+    package var enable = true
     package var addr: ListenAddress = ":5544"
     package var rtspsEnable = false
     package var rtspsAddr: ListenAddress = ":5322"
     package var rtspsCertFile = "./conf/cert.pem"
     package var rtspsKeyFile = "./conf/key.pem"
+    /// lal's: output begins with a key frame. It always does.
     package var outWaitKeyFrameFlag = true
+    /// A port for RTSP over WebSocket alone; `addr` takes it too.
     package var wsRtspEnable = false
     package var wsRtspAddr: ListenAddress = ":5566"
+    /// Asks players and publishers for user and password.
     package var authEnable = false
-    /// 0 Basic, 1 Digest.
+    /// 0 Basic, 1 Digest, 2 both.
     package var authMethod = 1
     package var username = ""
     package var password = Secret("")
+    /// GOPs that a new reader gets; 0 is taken as 1, -1 = none: it waits for the next key frame.
+    package var gopNum = 1
+    /// A reader of a stream that is not there: `refuse` with 404, or `wait` for it as long as DESCRIBE may.
+    package var unknownStream = UnknownStream.refuse
+    /// How long DESCRIBE waits for a publisher that is to come, as a pull on demand is.
+    package var describeTimeoutMs = 10_000
+    /// A reader over UDP that is not heard of is over; of readers over TCP the writes tell.
+    package var sessionTimeoutMs = 60_000
+    /// A publisher that sends nothing is over.
+    package var publishTimeoutMs = 10_000
+    /// UDP, with a pair of ports a media out of `gb28181.sip_rtp_port_min` to `_max`; else clients are told to use TCP.
+    package var udpEnable = true
+    package var multicastEnable = false
+    /// Each media of each stream has an address of its own.
+    package var multicastRange = "224.1.0.0/16"
+    /// Of all of them; RTCP has the next.
+    package var multicastPort = 8002
+    package var multicastTtl = 16
+    /// IPv4 address of the interface; empty = as the system's routes say.
+    package var multicastInterface = ""
 
     package init() {}
 }

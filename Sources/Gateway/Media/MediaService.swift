@@ -20,7 +20,7 @@ final class MediaService: Sendable {
     let blocking = BlockingPool()
     private let loops: [NIOLoopBound<MediaLoop>]
     private let next = Atomic<Int>(0)
-    private let pool: PortPool
+    let pool: PortPool
 
     /// Opens the shared port if there is one. On a failure nothing stays open.
     static func start(settings: Settings, hub: Hub, group: any EventLoopGroup) async throws -> MediaService {

@@ -62,6 +62,45 @@ final class ActivityLog: Sendable {
         event.session.url.isEmpty ? [:] : ["url": "\(URLText.redacted(event.session.url))"]
     }
 
+    /// A session of RTSP is over.
+    func ended(_ report: RTSPSessionReport) {
+        let isPublisher = report.role == .publisher
+        if isPublisher, !report.passedOn.isEmpty {
+            logger.limited(
+                limiter,
+                key: "codec \(report.stream)",
+                "stream \(report.stream): only RTSP readers got \(report.passedOn.joined(separator: ", "))",
+                metadata: ["remote": "\(report.remoteAddress)"]
+            )
+        }
+        guard let fault = report.fault else { return }
+        var metadata: Logger.Metadata = ["transport": "\(report.transport)"]
+        if isPublisher {
+            metadata["lost_packets"] = "\(report.lostPackets)"
+            metadata["damaged_pictures"] = "\(report.damagedPictures)"
+        }
+        let host = report.remoteAddress.lastIndex(of: ":").map { report.remoteAddress[..<$0] } ?? ""
+        let who = "RTSP \(isPublisher ? "publisher" : "reader") \(report.remoteAddress)"
+        logger.limited(
+            limiter,
+            key: "rtsp \(host) \(report.stream)",
+            level: .info,
+            "stream \(report.stream): \(who) ended: \(fault.explanation)",
+            metadata: metadata
+        )
+    }
+
+    /// A connection of an RTSP port was closed for what its client did.
+    func closed(rtsp remoteAddress: String, _ fault: RTSPFault) {
+        let host = remoteAddress.lastIndex(of: ":").map { remoteAddress[..<$0] } ?? ""
+        logger.limited(
+            limiter,
+            key: "rtsp \(host)",
+            level: .info,
+            "RTSP connection of \(remoteAddress) closed: \(fault.explanation)"
+        )
+    }
+
     /// A connection of the RTMP port is over.
     func closed(_ report: RTMPConnectionReport) {
         let who = report.stream.map { "stream \($0): " } ?? ""

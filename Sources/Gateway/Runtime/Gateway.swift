@@ -16,6 +16,9 @@ package final class Gateway: Service {
         package var rtmps: Int?
         package var http: Int?
         package var https: Int?
+        package var rtsp: Int?
+        package var rtsps: Int?
+        package var rtspOverWebSocket: Int?
         package var sip: Int?
     }
 
@@ -124,6 +127,7 @@ package final class Gateway: Service {
             hub: hub,
             group: group,
             gate: StreamGate(configuration, hub: hub, relays: relays, logger: logger),
+            ports: media.pool,
             activity: activity,
             blacklist: blacklist,
             logger: logger
@@ -152,7 +156,8 @@ package final class Gateway: Service {
             "gbgate \(version) serves",
             metadata: [
                 "rtmp": "\(shown(ports.rtmp))", "rtmps": "\(shown(ports.rtmps))", "http": "\(shown(ports.http))",
-                "https": "\(shown(ports.https))", "sip": "\(shown(ports.sip))",
+                "https": "\(shown(ports.https))", "rtsp": "\(shown(ports.rtsp))", "rtsps": "\(shown(ports.rtsps))",
+                "sip": "\(shown(ports.sip))",
             ]
         )
         if let finding = MediaAddressCheck(section)?.finding { logger.log(level: finding.level, "\(finding.text)") }
@@ -240,7 +245,7 @@ extension HubConfiguration {
         gracePeriod = .milliseconds(Int64(configuration.publish.graceMs))
         // Not as lal: its 0, which its file has, would let every viewer wait for the next key frame.
         let (rtmp, flv) = (configuration.rtmp, configuration.httpflv)
-        gopCount = GOPCount(rtmp: rtmp.gopNum, flv: flv.gopNum)
+        gopCount = GOPCount(rtmp: rtmp.gopNum, flv: flv.gopNum, rtsp: configuration.rtsp.gopNum)
         // One number for both: the caches are one.
         let caps = [rtmp.singleGopMaxFrameNum, flv.singleGopMaxFrameNum].filter { $0 > 0 }
         singleGOPMessages = caps.min() ?? 0

@@ -12,6 +12,8 @@ enum OwnAddresses {
         var addresses: [ListenAddress] = []
         if configuration.rtmp.enable { addresses.append(configuration.rtmp.addr) }
         if configuration.rtmp.rtmpsEnable { addresses.append(configuration.rtmp.rtmpsAddr) }
+        if configuration.rtsp.enable { addresses.append(configuration.rtsp.addr) }
+        if configuration.rtsp.rtspsEnable { addresses.append(configuration.rtsp.rtspsAddr) }
         if configuration.httpflv.enable { addresses.append(configuration.flvAddress) }
         if configuration.httpflv.enableHttps { addresses.append(configuration.flvSecureAddress) }
         return Set(addresses.map(\.port)).subtracting([0])

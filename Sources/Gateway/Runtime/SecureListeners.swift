@@ -32,6 +32,17 @@ package enum SecureListeners {
         )
     }
 
+    static func rtsps(_ configuration: GatewayConfiguration) -> Wanted? {
+        let section = configuration.rtsp
+        guard section.rtspsEnable else { return nil }
+        return Wanted(
+            key: "rtsp.rtsps_enable",
+            address: section.rtspsAddr,
+            certificateFile: section.rtspsCertFile,
+            keyFile: section.rtspsKeyFile
+        )
+    }
+
     static func https(_ configuration: GatewayConfiguration) -> Wanted? {
         guard configuration.httpflv.enableHttps else { return nil }
         let files = configuration.flvCertificate
@@ -45,7 +56,7 @@ package enum SecureListeners {
 
     /// What would go wrong with certificates at a start, for `gbgate check`. Reads their files.
     package static func problems(_ configuration: GatewayConfiguration) -> [ConfigurationProblem] {
-        [rtmps(configuration), https(configuration)].compactMap { wanted in
+        [rtmps(configuration), rtsps(configuration), https(configuration)].compactMap { wanted in
             guard let wanted else { return nil }
             do throws(TLSFault) {
                 _ = try TLSCertificate(certificateFile: wanted.certificateFile, keyFile: wanted.keyFile)

@@ -3,22 +3,25 @@ internal import Logging
 internal import NIOCore
 internal import Transport
 
-/// The ports of publishers and players: RTMP and media HTTP, plain and with TLS.
+/// The ports of publishers and players: RTMP, RTSP and media HTTP, plain and with TLS.
 final class StreamingPorts: Sendable {
     let ports: Gateway.Ports
     private let rtmp: [RTMPServer]
     private let http: [MediaHTTPServer]
+    private let rtsp: [RTSPServer]
 
-    fileprivate init(ports: Gateway.Ports, rtmp: [RTMPServer], http: [MediaHTTPServer]) {
+    fileprivate init(ports: Gateway.Ports, rtmp: [RTMPServer], http: [MediaHTTPServer], rtsp: [RTSPServer]) {
         self.ports = ports
         self.rtmp = rtmp
         self.http = http
+        self.rtsp = rtsp
     }
 
     /// Stops listening.
     func close() async {
         for server in rtmp { try? await server.close() }
         for server in http { try? await server.close() }
+        for server in rtsp { try? await server.close() }
     }
 }
 
@@ -34,12 +37,15 @@ struct StreamingPortsOpening {
     private let listener: ListenerOptions
     private var rtmp: [RTMPServer] = []
     private var http: [MediaHTTPServer] = []
+    private var rtsp: [RTSPServer] = []
+    private let rtspOptions: RTSPServerOptions
 
     init(
         _ configuration: GatewayConfiguration,
         hub: Hub,
         group: any EventLoopGroup,
         gate: StreamGate,
+        ports mediaPorts: PortPool,
         activity: ActivityLog,
         blacklist: AddressBlacklist,
         logger: Logger
@@ -66,6 +72,7 @@ struct StreamingPortsOpening {
         )
         options.onAcceptError = { logger.error("connections wait: the system does not accept them: \($0)") }
         listener = options
+        rtspOptions = RTSPServerOptions(configuration.rtsp, ports: mediaPorts, gate: gate, activity: activity)
     }
 
     /// Opens what the configuration switches on. A plain port that cannot be opened is an error, and then none stays open.
@@ -79,13 +86,50 @@ struct StreamingPortsOpening {
                 let address = configuration.flvAddress
                 ports.http = try await keep(Gateway.listening("httpflv", address) { try await openHTTP(address, nil) })
             }
+            if configuration.rtsp.enable {
+                let address = configuration.rtsp.addr
+                ports.rtsp = try await keep(Gateway.listening("rtsp", address) { try await openRTSP(address, nil) })
+            }
         } catch {
-            await StreamingPorts(ports: ports, rtmp: rtmp, http: http).close()
+            await opened.close()
             throw error
         }
+        ports.rtspOverWebSocket = await openWebSocketRTSP().map { keep($0) }
         ports.rtmps = await secure(SecureListeners.rtmps(configuration), openRTMP).map { keep($0) }
         ports.https = await secure(SecureListeners.https(configuration), openHTTP).map { keep($0) }
-        return StreamingPorts(ports: ports, rtmp: rtmp, http: http)
+        ports.rtsps = await secure(SecureListeners.rtsps(configuration), openRTSP).map { keep($0) }
+        return opened
+    }
+
+    private var opened: StreamingPorts { StreamingPorts(ports: ports, rtmp: rtmp, http: http, rtsp: rtsp) }
+
+    private mutating func keep(_ server: RTSPServer) -> Int {
+        rtsp.append(server)
+        return server.port
+    }
+
+    /// As in lal a port that cannot be opened is an error in the log.
+    private func openWebSocketRTSP() async -> RTSPServer? {
+        guard configuration.rtsp.wsRtspEnable else { return nil }
+        let address = configuration.rtsp.wsRtspAddr
+        do {
+            return try await Gateway.listening("rtsp.ws_rtsp_enable", address) { try await openRTSP(address, nil) }
+        } catch {
+            logger.error("rtsp.ws_rtsp_enable: not served: \(error)")
+            return nil
+        }
+    }
+
+    private func openRTSP(_ address: ListenAddress, _ certificate: TLSCertificate?) async throws -> RTSPServer {
+        try await RTSPServer.start(
+            hub: hub,
+            group: group,
+            host: address.bindHost,
+            port: address.port,
+            options: rtspOptions,
+            tls: certificate,
+            listener: listener
+        )
     }
 
     private mutating func keep(_ server: RTMPServer) -> Int {

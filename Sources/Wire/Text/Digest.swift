@@ -35,7 +35,7 @@ package struct DigestChallenge: Equatable, Sendable {
     }
 
     /// Nil where the scheme is not Digest, there is no nonce, or the algorithm is none of those given.
-    package init?(parsing headerValue: String, algorithms: [DigestAlgorithm] = [.md5]) {
+    package init?(parsing headerValue: String, algorithms: [DigestAlgorithm]) {
         guard let parameters = DigestText.parameters(of: headerValue), let nonce = parameters["nonce"] else {
             return nil
         }
@@ -127,7 +127,7 @@ package struct DigestAuthorization: Equatable, Sendable {
     }
 
     /// Nil where the scheme is not Digest, the algorithm unknown, or a field is missing without which nothing can be computed.
-    package init?(parsing headerValue: String, algorithms: [DigestAlgorithm] = [.md5]) {
+    package init?(parsing headerValue: String, algorithms: [DigestAlgorithm]) {
         guard let parameters = DigestText.parameters(of: headerValue),
             let nonce = parameters["nonce"],
             let response = parameters["response"]
@@ -229,5 +229,18 @@ enum DigestText {
             difference |= HeaderText.lowercase(left[index]) ^ HeaderText.lowercase(right[index])
         }
         return difference == 0
+    }
+}
+
+// SIP knows MD5 alone.
+extension DigestChallenge {
+    package init?(parsing headerValue: String) {
+        self.init(parsing: headerValue, algorithms: [.md5])
+    }
+}
+
+extension DigestAuthorization {
+    package init?(parsing headerValue: String) {
+        self.init(parsing: headerValue, algorithms: [.md5])
     }
 }

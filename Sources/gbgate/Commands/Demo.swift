@@ -22,7 +22,10 @@ struct Demo: AsyncParsableCommand {
         environment["GBGATE_GB28181_LOCAL_SIP_IP"] = environment["GBGATE_GB28181_LOCAL_SIP_IP"] ?? "127.0.0.1"
         environment["GBGATE_GB28181_PASSWORD"] = Self.password
         // Its password is known to everybody: it stays on this machine unless it is told otherwise.
-        for (name, address) in [("RTMP_ADDR", "127.0.0.1:1935"), ("DEFAULT_HTTP_HTTP_LISTEN_ADDR", "127.0.0.1:8080")] {
+        for (name, address) in [
+            ("RTMP_ADDR", "127.0.0.1:1935"), ("RTSP_ADDR", "127.0.0.1:5544"),
+            ("DEFAULT_HTTP_HTTP_LISTEN_ADDR", "127.0.0.1:8080"),
+        ] {
             environment["GBGATE_\(name)"] = environment["GBGATE_\(name)"] ?? address
         }
         environment["GBGATE_STORE_ENABLE"] = "false"
@@ -114,6 +117,7 @@ private struct DemoCameras: Service {
             let transport = request.transport?.text ?? ""
             print("  \(names[request.channelID] ?? "") (channel \(request.channelID), \(transport))")
             if let port = gateway.ports.rtmp { print("    rtmp://127.0.0.1:\(port)/live/\(request.streamName)") }
+            if let port = gateway.ports.rtsp { print("    rtsp://127.0.0.1:\(port)/live/\(request.streamName)") }
             if let port = gateway.ports.http {
                 print("    http://127.0.0.1:\(port)/live/\(request.streamName).flv")
                 print("    ws://127.0.0.1:\(port)/live/\(request.streamName).flv")

@@ -29,6 +29,7 @@ struct Site: Sendable {
     var sip: Int { gateway.ports.sip ?? 0 }
     var http: Int { gateway.ports.http ?? 0 }
     var rtmp: Int { gateway.ports.rtmp ?? 0 }
+    var rtsp: Int { gateway.ports.rtsp ?? 0 }
 
     /// Each site's media ports: other tests run beside it, and some count what one of them has leased.
     private static let nextRange = Atomic<Int>(0)
@@ -36,6 +37,7 @@ struct Site: Sendable {
     static func configuration(password: String = "") -> GatewayConfiguration {
         var configuration = GatewayConfiguration()
         configuration.rtmp.addr = "127.0.0.1:0"
+        configuration.rtsp.addr = "127.0.0.1:0"
         configuration.defaultHttp.httpListenAddr = "127.0.0.1:0"
         configuration.httpApi.addr = "127.0.0.1:0"
         configuration.gb28181.localSipIp = "127.0.0.1"
