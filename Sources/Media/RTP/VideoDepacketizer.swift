@@ -10,6 +10,7 @@ package struct VideoDepacketizer: Sendable {
     private var timestamp: UInt32?
     /// The last packet had the marker, and its picture was closed for it.
     private var endedAtMarker = false
+    private var hasSeenMarker = false
     /// Some cameras mark every packet, or every slice: then only timestamps part pictures.
     private var trustsMarkers = true
     /// Packets of kinds that are not used (MTAP, FU-B, PACI) or cut short.
@@ -67,10 +68,14 @@ package struct VideoDepacketizer: Sendable {
         case .av1, .vp9: break
         }
         if marker, trustsMarkers {
+            hasSeenMarker = true
             video.flush(into: &events)
             endedAtMarker = true
         }
     }
+
+    /// Whether silence may be the end of a picture: no unit is open, and the sender marks no ends.
+    package var endsInSilence: Bool { !fragmentOpen && !(hasSeenMarker && trustsMarkers) }
 
     package mutating func discontinuity() {
         fragmentOpen = false

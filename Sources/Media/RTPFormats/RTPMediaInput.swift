@@ -174,14 +174,12 @@ struct RTPMediaInput {
             order.advance(to: now)
             drain(now: now, into: &events, forward: forward)
         }
-        video?.advance(to: now, into: &events)
+        // While packets are waited for it is not silent.
+        if order.deadline == nil { video?.advance(to: now, into: &events) }
     }
 
     var deadline: NIODeadline? {
-        switch (order.deadline, video?.deadline) {
-        case (let left?, let right?): min(left, right)
-        case (let left, let right): left ?? right
-        }
+        order.deadline ?? video?.deadline
     }
 
     mutating func receiverReport(from own: UInt32, now: NIODeadline) -> [UInt8]? {

@@ -102,7 +102,7 @@ struct RTPTimeline: Sendable {
     /// A sender report of this media's source. One that contradicts the one before is not believed, nor a time of zero.
     mutating func receive(ntp: UInt64, timestamp: UInt32) {
         guard ntp != 0 else { return }
-        let time = Int64(ntp >> 32) * 90_000 + Int64((ntp & 0xFFFF_FFFF) * 90_000 >> 32)
+        let time = Int64(ntp >> 32) * 90_000 + Int64(((ntp & 0xFFFF_FFFF) * 90_000) >> 32)
         var isTrusted = true
         if let report {
             let wall = time - report.time

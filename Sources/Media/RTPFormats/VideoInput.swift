@@ -14,7 +14,8 @@ struct VideoInput {
     /// A picture whose end nothing shows is over after this silence.
     private static let idleFlush = TimeAmount.milliseconds(200)
 
-    let codec: VideoCodec
+    private(set) var codec: VideoCodec
+    private let configuration: RTSPIngestConfiguration
     private var format: Format
     private var clock = DecodingClock()
     private var lastPacket = NIODeadline.uptimeNanoseconds(0)
@@ -23,6 +24,7 @@ struct VideoInput {
 
     init(_ codec: VideoCodec, _ payload: RTPFormat, configuration: RTSPIngestConfiguration) {
         self.codec = codec
+        self.configuration = configuration
         let largest = configuration.largestFrame
         let gates = configuration.gatesOnLoss
         switch codec {
@@ -54,6 +56,12 @@ struct VideoInput {
         into events: inout [MediaEvent]
     ) {
         lastPacket = now
+        // An EZVIZ says H265 and sends H264: a parameter set knows better.
+        if !hasEmitted, codec.hasNALUnits, let found = VideoDepacketizer.recognise(payload), found != codec {
+            let plain = RTPFormat(payloadType: 0, encoding: found.rawValue, clockRate: RTPFormat.videoClockRate)
+            self = VideoInput(found, plain, configuration: configuration)
+            lastPacket = now
+        }
         let (timestamp, marker) = (header.timestamp, header.marker)
         // Taken out and put back, so that no picture is copied for being in an enum.
         let current = format
@@ -122,7 +130,7 @@ struct VideoInput {
     var deadline: NIODeadline? {
         let isPending =
             switch format {
-            case .units(_, let track): track.hasPendingPicture
+            case .units(let depacketizer, let track): track.hasPendingPicture && depacketizer.endsInSilence
             case .vp9(let depacketizer): depacketizer.hasPendingPicture
             case .av1(let depacketizer): depacketizer.hasPendingPicture
             case .taken: false

@@ -54,7 +54,8 @@ import Testing
         let events = (report + goodbye).withSpan { RTCPEvent.parse($0) }
         #expect(
             events == [
-                .senderReport(ssrc: 200_000_001, ntp: 0x0102_0304_0506_0708, rtpTimestamp: 9), .goodbye(ssrc: 200_000_001),
+                .senderReport(ssrc: 200_000_001, ntp: 0x0102_0304_0506_0708, rtpTimestamp: 9),
+                .goodbye(ssrc: 200_000_001),
             ]
         )
         for length in 0..<report.count { #expect(Array(report.prefix(length)).withSpan { RTCPEvent.parse($0) } == []) }

@@ -54,6 +54,15 @@ package struct RTPContinuity: Hashable, Sendable {
         }
     }
 
+    /// When the next publisher goes on that sends its first packet now: the time after the last one's is not the same.
+    func resumption(_ now: NIODeadline) -> NIODeadline {
+        var time = now
+        for source in [first, second] + others.map(Optional.some) {
+            if let source { time = max(time, source.time + .milliseconds(20)) }
+        }
+        return time
+    }
+
     package mutating func append(_ source: Source) {
         if first == nil {
             first = source

@@ -9,6 +9,8 @@ struct RTPSender: Sendable {
     /// frame.
     static let largestPayload = 1450
     static let headerLength = 12
+    /// An Ethernet frame without fragments: 1500 less IPv4 and UDP.
+    static let largestDatagram = 1472
     /// An interleaved frame's header and RTP's.
     private static let overhead = InterleavedFrame.headerLength + headerLength
     /// A payload header (FU, AU header, descriptor) has at most this many bytes.
@@ -66,7 +68,7 @@ struct RTPSender: Sendable {
     /// Appends one packet: header, prefix, and the bytes of `source` in `range`, which lies within it.
     @inline(__always)
     mutating func append(
-        _ prefix: Prefix = Prefix(),
+        _ prefix: Prefix,
         _ source: RawSpan,
         _ range: Range<Int>,
         timestamp: UInt32,
