@@ -13,8 +13,8 @@ extension RTPFormat {
     /// The codec of the format in a media of that kind.
     package func codec(in kind: String) -> RTPCodec {
         switch kind.lowercased() {
-        case "video": videoCodec.map { .video($0) } ?? .passedOn(name)
-        case "audio": audioCodec.map { .audio($0) } ?? .passedOn(name)
+        case "video": convertibleVideo.map { .video($0) } ?? .passedOn(name)
+        case "audio": convertibleAudio.map { .audio($0) } ?? .passedOn(name)
         default: .passedOn(name)
         }
     }
@@ -23,7 +23,7 @@ extension RTPFormat {
         encoding.isEmpty ? "payload type \(payloadType)" : encoding
     }
 
-    private var videoCodec: VideoCodec? {
+    private var convertibleVideo: VideoCodec? {
         guard clockRate == Self.videoClockRate else { return nil }
         switch encoding.uppercased() {
         // Interleaved mode (2) is another format, which nobody was seen to send.
@@ -35,7 +35,7 @@ extension RTPFormat {
         }
     }
 
-    private var audioCodec: AudioCodec? {
+    private var convertibleAudio: AudioCodec? {
         switch encoding.uppercased() {
         case "MPEG4-GENERIC": return AACFormat(self) == nil ? nil : .aac
         case "MP4A-LATM": return LATMFormat(self) == nil ? nil : .aac
@@ -55,7 +55,7 @@ extension RTPFormat {
     /// What the format parameters tell a decoder; nil where that comes with the stream, or never.
     package var videoParameters: VideoParameters? {
         let units: [[UInt8]]
-        let codec = videoCodec
+        let codec = convertibleVideo
         switch codec {
         case .h264: units = parameters.units("sprop-parameter-sets")
         case .h265: units = ["sprop-vps", "sprop-sps", "sprop-pps"].flatMap { parameters.units($0) }
@@ -75,7 +75,7 @@ extension RTPFormat {
 
     /// What the SDP tells of the sound; nil where it comes with the stream, or never.
     package var audioParameters: AudioParameters? {
-        switch audioCodec {
+        switch convertibleAudio {
         case .aac where encoding.uppercased() == "MP4A-LATM":
             return LATMFormat(self)?.configuration.flatMap { AudioParameters(audioSpecificConfig: $0.audio) }
         case .aac: return AACFormat(self).flatMap { AudioParameters(audioSpecificConfig: $0.configuration) }
