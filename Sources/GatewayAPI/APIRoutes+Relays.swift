@@ -30,7 +30,8 @@ extension APIRoute {
                 streamName: try parameters.requiredStreamName(),
                 pushURL: try parameters.requiredString("push_url"),
                 timeoutMs: try parameters.milliseconds("timeout_ms", default: 10_000),
-                retryNum: try parameters.integer("retry_num", default: 0)
+                retryNum: try parameters.integer("retry_num", default: 0),
+                rtspMode: try rtspMode(parameters)
             )
             return JSONTreeEncoder.tree(try await control.startRelayFromStream(push))
         },
@@ -52,22 +53,26 @@ extension APIRoute {
     )
 
     private static func pullRequest(_ parameters: APIParameters) throws -> StartRelayPullRequest {
-        // Of RTSP, and of the API as such: their types are looked at, they change nothing here.
-        _ = try parameters.integer("rtsp_mode", default: 0)
+        // Its type is looked at, it changes nothing here.
         _ = try parameters.string("debug_dump_packet")
         return StartRelayPullRequest(
             url: try parameters.requiredString("url"),
             streamName: try parameters.streamName() ?? "",
             pullTimeoutMs: try parameters.milliseconds("pull_timeout_ms", default: 10_000),
             pullRetryNum: try parameters.integer("pull_retry_num", default: 0),
-            autoStopPullAfterNoOutMs: try parameters.milliseconds("auto_stop_pull_after_no_out_ms", default: -1)
+            autoStopPullAfterNoOutMs: try parameters.milliseconds("auto_stop_pull_after_no_out_ms", default: -1),
+            rtspMode: try rtspMode(parameters)
         )
     }
 
+    private static func rtspMode(_ parameters: APIParameters) throws -> Int {
+        let mode = try parameters.integer("rtsp_mode", default: 0)
+        guard (0...1).contains(mode) else { throw ControlError(.paramMissing, "rtsp_mode must be 0 (TCP) or 1 (UDP)") }
+        return mode
+    }
+
     private static func relayRequest(_ parameters: APIParameters) throws -> StartRelayRequest {
-        for ignored in ["rtsp_mode", "auto_stop_pull_after_no_out_ms"] {
-            _ = try parameters.integer(ignored, default: 0)
-        }
+        _ = try parameters.integer("auto_stop_pull_after_no_out_ms", default: 0)
         guard (1...8).contains(try parameters.integer("scale", default: 1)) else {
             throw ControlError(.paramMissing, "scale must be in [1,8]")
         }
@@ -76,7 +81,8 @@ extension APIRoute {
             pushURL: try parameters.requiredString("push_url"),
             streamName: try parameters.streamName() ?? "",
             timeoutMs: try parameters.milliseconds("timeout_ms", default: 10_000),
-            retryNum: try parameters.integer("retry_num", default: 0)
+            retryNum: try parameters.integer("retry_num", default: 0),
+            rtspMode: try rtspMode(parameters)
         )
     }
 }

@@ -39,10 +39,12 @@ package struct RelaySection: Codable, Hashable, Sendable {
 package struct RelayPullRule: Codable, Hashable, Sendable {
     /// A stream's name, `beginning*`, or `*`.
     package var streamName = ""
-    /// rtmp, rtmps, or http, https, ws, wss with .flv; `{app}` and `{stream}` are replaced. May hold secrets.
+    /// rtmp, rtmps, rtsp, rtsps, or http, https, ws, wss with .flv; `{app}` and `{stream}` are replaced. May hold secrets.
     package var url = RelayTemplate("")
     /// False: always, which needs a whole stream name. True: while somebody watches.
     package var onDemand = true
+    /// RTSP: 0 over TCP, 1 over UDP where the other server does that.
+    package var rtspMode = 0
 
     package init() {}
 }
@@ -51,7 +53,7 @@ package struct RelayPullRule: Codable, Hashable, Sendable {
 package struct RelayPushRule: Codable, Hashable, Sendable {
     /// A stream's name, `beginning*`, or `*`.
     package var streamName = ""
-    /// rtmp or rtmps; `{app}` and `{stream}` are replaced. May hold secrets.
+    /// rtmp, rtmps, rtsp or rtsps; `{app}` and `{stream}` are replaced. May hold secrets.
     package var url = RelayTemplate("")
 
     package init() {}

@@ -9,19 +9,23 @@ package struct StartRelayPullRequest: Hashable, Sendable {
     package var pullRetryNum: Int
     /// -1 never, 0 with the last viewer, else so long after it.
     package var autoStopPullAfterNoOutMs: Int
+    /// RTSP: 0 over TCP, 1 over UDP where the other server does that.
+    package var rtspMode: Int
 
     package init(
         url: String,
         streamName: String = "",
         pullTimeoutMs: Int = 10_000,
         pullRetryNum: Int = 0,
-        autoStopPullAfterNoOutMs: Int = -1
+        autoStopPullAfterNoOutMs: Int = -1,
+        rtspMode: Int = 0
     ) {
         self.url = url
         self.streamName = streamName
         self.pullTimeoutMs = pullTimeoutMs
         self.pullRetryNum = pullRetryNum
         self.autoStopPullAfterNoOutMs = autoStopPullAfterNoOutMs
+        self.rtspMode = rtspMode
     }
 }
 
@@ -50,19 +54,23 @@ package struct StartRelayRequest: Hashable, Sendable {
     /// 0 means 10000.
     package var timeoutMs: Int
     package var retryNum: Int
+    /// RTSP on either side: 0 over TCP, 1 over UDP.
+    package var rtspMode: Int
 
     package init(
         pullURL: String,
         pushURL: String,
         streamName: String = "",
         timeoutMs: Int = 10_000,
-        retryNum: Int = 0
+        retryNum: Int = 0,
+        rtspMode: Int = 0
     ) {
         self.pullURL = pullURL
         self.pushURL = pushURL
         self.streamName = streamName
         self.timeoutMs = timeoutMs
         self.retryNum = retryNum
+        self.rtspMode = rtspMode
     }
 }
 
@@ -93,12 +101,21 @@ package struct StartRelayFromStreamRequest: Hashable, Sendable {
     /// 0 means 10000.
     package var timeoutMs: Int
     package var retryNum: Int
+    /// RTSP: 0 over TCP, 1 over UDP.
+    package var rtspMode: Int
 
-    package init(streamName: String, pushURL: String, timeoutMs: Int = 10_000, retryNum: Int = 0) {
+    package init(
+        streamName: String,
+        pushURL: String,
+        timeoutMs: Int = 10_000,
+        retryNum: Int = 0,
+        rtspMode: Int = 0
+    ) {
         self.streamName = streamName
         self.pushURL = pushURL
         self.timeoutMs = timeoutMs
         self.retryNum = retryNum
+        self.rtspMode = rtspMode
     }
 }
 

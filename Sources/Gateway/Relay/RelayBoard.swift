@@ -156,7 +156,7 @@ struct RelayBoard: Sendable {
             let url = rule.url.url(app: stream.app, stream: name),
             !settings.isOwn(url, stream: name)
         else { return [] }
-        return add(settings.demandPull(name, app: stream.app, url), stream, now: now).actions
+        return add(settings.demandPull(name, app: stream.app, url, rtspMode: rule.rtspMode), stream, now: now).actions
     }
 
     private mutating func applyPushes(_ name: String, now: NIODeadline) -> [Action] {

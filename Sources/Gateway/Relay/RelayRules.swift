@@ -6,6 +6,8 @@ struct RelayRules: Sendable {
         let pattern: StreamPattern
         let url: RelayTemplate
         let isOnDemand: Bool
+        /// 0 over TCP, 1 over UDP.
+        var rtspMode = 0
     }
 
     struct Push: Hashable, Sendable {
@@ -25,7 +27,12 @@ struct RelayRules: Sendable {
 
     init(_ configuration: GatewayConfiguration) {
         var pulls = configuration.relay.pulls.map { rule in
-            Pull(pattern: StreamPattern(rule.streamName), url: rule.url, isOnDemand: rule.onDemand)
+            Pull(
+                pattern: StreamPattern(rule.streamName),
+                url: rule.url,
+                isOnDemand: rule.onDemand,
+                rtspMode: rule.rtspMode
+            )
         }
         let origin = configuration.staticRelayPull
         if origin.enable, !origin.addr.isEmpty {

@@ -1,5 +1,6 @@
 internal import Hub
 internal import NIOCore
+internal import Streaming
 internal import Transport
 
 /// What all relays have in common.
@@ -51,10 +52,12 @@ struct RelaySettings: Sendable {
         app: String,
         url: RelayURL,
         timeout: TimeAmount?? = nil,
+        rtspMode: Int = 0,
         policy: RelayMachine.Policy
     ) -> RelayOrder {
         var options = options
         if let timeout { options.timeout = timeout }
+        options.rtspTransport = rtspMode == 1 ? .udp : .tcp
         return RelayOrder(
             direction: direction,
             origin: origin,
@@ -67,8 +70,16 @@ struct RelaySettings: Sendable {
         )
     }
 
-    func demandPull(_ stream: String, app: String, _ url: RelayURL) -> RelayOrder {
-        order(.pull, .demand, stream: stream, app: app, url: url, policy: policy(linger: demandLinger))
+    func demandPull(_ stream: String, app: String, _ url: RelayURL, rtspMode: Int) -> RelayOrder {
+        order(
+            .pull,
+            .demand,
+            stream: stream,
+            app: app,
+            url: url,
+            rtspMode: rtspMode,
+            policy: policy(linger: demandLinger)
+        )
     }
 
     func push(_ stream: String, app: String, _ url: RelayURL, rule: Int) -> RelayOrder {

@@ -7,7 +7,7 @@ package struct RelayURL: Hashable, Sendable {
         case rtmp
         /// FLV over http, https, ws or wss.
         case flv
-        /// Known, and not served by this version.
+        /// rtsp, rtsps. The path may be empty: many cameras have but one stream.
         case rtsp
     }
 
@@ -20,7 +20,7 @@ package struct RelayURL: Hashable, Sendable {
     package let port: Int
     /// The path's items without the last; percent-encoding stays.
     package let app: String
-    /// The path's last item, for FLV without its extension.
+    /// The path's last item, for FLV without its extension; empty where an RTSP URL has none.
     package let stream: String
 
     private static let forms: [String: (form: Form, port: Int)] = [
@@ -52,9 +52,9 @@ package struct RelayURL: Hashable, Sendable {
         let address = authority.lastIndex(of: "@").map { authority[authority.index(after: $0)...] } ?? authority
         guard let (host, port) = Self.address(address, port: known.port) else { return nil }
         var items = target[slash...].split(separator: "/").map(String.init)
-        guard var name = items.popLast() else { return nil }
+        var name = items.popLast() ?? ""
         if known.form == .flv, name.lowercased().hasSuffix(".flv") { name.removeLast(4) }
-        guard !name.isEmpty else { return nil }
+        guard !name.isEmpty || known.form == .rtsp else { return nil }
         self.host = host
         self.port = port
         app = items.joined(separator: "/")

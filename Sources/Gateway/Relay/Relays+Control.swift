@@ -26,6 +26,7 @@ extension Relays {
             app: url.app,
             url: url,
             timeout: .some(timeout),
+            rtspMode: request.rtspMode,
             policy: settings.policy(retries: max(request.pullRetryNum, -1), linger: linger, endsUnneeded: true)
         )
         guard add(order) != nil else { throw ControlError.relayPullFailed("the gateway is stopping") }
@@ -62,6 +63,7 @@ extension Relays {
             app: pull.app,
             url: pull,
             timeout: timeout(request.timeoutMs),
+            rtspMode: request.rtspMode,
             policy: settings.policy(retries: max(request.retryNum, -1))
         )
         order.task = task
@@ -78,6 +80,7 @@ extension Relays {
                 push,
                 timeoutMs: request.timeoutMs,
                 retries: request.retryNum,
+                rtspMode: request.rtspMode,
                 task: task
             )
             return RelayTask(streamName: stream, pullSessionID: pullSession, pushSessionID: pushSession)
@@ -102,6 +105,7 @@ extension Relays {
             push,
             timeoutMs: request.timeoutMs,
             retries: request.retryNum,
+            rtspMode: request.rtspMode,
             task: nil
         )
         return RelayPushStarted(streamName: stream, pushSessionID: session)
@@ -113,6 +117,7 @@ extension Relays {
         _ url: RelayURL,
         timeoutMs: Int,
         retries: Int,
+        rtspMode: Int,
         task: Int?
     ) async throws -> String {
         var order = settings.order(
@@ -122,6 +127,7 @@ extension Relays {
             app: app,
             url: url,
             timeout: timeout(timeoutMs),
+            rtspMode: rtspMode,
             policy: settings.policy(retries: max(retries, -1), linger: .zero)
         )
         order.task = task
@@ -169,14 +175,13 @@ extension Relays {
         guard let url = RelayURL(text) else {
             throw refusal("lal.base: invalid url. url=\(URLText.redacted(text))")
         }
-        guard url.form != .rtsp else { throw refusal("rtsp relay is not served by this version") }
         return url
     }
 
     private func pushURL(_ text: String) throws -> RelayURL {
-        guard let url = RelayURL(text), url.form == .rtmp else {
+        guard let url = RelayURL(text), url.form != .flv, !url.stream.isEmpty else {
             let scheme = text.firstRange(of: "://").map { String(text[..<$0.lowerBound]) } ?? ""
-            let isKnown = ["rtmp", "rtmps"].contains(scheme.lowercased())
+            let isKnown = ["rtmp", "rtmps", "rtsp", "rtsps"].contains(scheme.lowercased())
             throw ControlError.relayFailed(
                 isKnown
                     ? "start push failed: lal.base: invalid url. url=\(URLText.redacted(text))"

@@ -56,7 +56,15 @@ actor Relays {
                 logger.error("relay: the pull of \(name) leads back to this gateway; it is not made")
                 continue
             }
-            let order = settings.order(.pull, .always, stream: name, app: "live", url: url, policy: settings.policy())
+            let order = settings.order(
+                .pull,
+                .always,
+                stream: name,
+                app: "live",
+                url: url,
+                rtspMode: rule.rtspMode,
+                policy: settings.policy()
+            )
             _ = add(order)
         }
     }

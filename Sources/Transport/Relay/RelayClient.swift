@@ -1,4 +1,5 @@
 package import NIOCore
+package import Streaming
 
 /// A connection of ours to another server, which pulls a stream into the Hub or pushes one out of it. It makes one attempt:
 /// trying again is its owner's business.
@@ -50,6 +51,8 @@ package struct RelayOptions: Hashable, Sendable {
     package var timeout: TimeAmount? = .seconds(10)
     /// A pull that gets no byte for so long is over.
     package var silenceTimeout: TimeAmount = .seconds(30)
+    /// RTSP: how media is asked for. Over UDP the other server may have it otherwise.
+    package var rtspTransport = RTSPTransport.Lower.tcp
     /// Whether TLS certificates are verified, against the system's authorities.
     package var verifiesCertificates = true
 
