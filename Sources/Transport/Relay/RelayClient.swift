@@ -1,4 +1,5 @@
 package import NIOCore
+package import Streaming
 
 /// A connection of ours to another server, which pulls a stream into the Hub or pushes one out of it. It makes one attempt:
 /// trying again is its owner's business.
@@ -52,6 +53,8 @@ package struct RelayOptions: Hashable, Sendable {
     package var silenceTimeout: TimeAmount = .seconds(30)
     /// Whether TLS certificates are verified, against the system's authorities.
     package var verifiesCertificates = true
+    /// How an RTSP relay's media is carried. UDP gives way to TCP where the other server wants that, or where nothing comes.
+    package var rtspTransport = RTSPTransport.Lower.tcp
 
     package init() {}
 }
