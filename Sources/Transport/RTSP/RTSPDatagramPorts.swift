@@ -9,8 +9,10 @@ import Streaming
 final class RTSPDatagramPorts: DatagramConsumer {
     let media: Int
     let ports: RTSPPorts
-    /// Where the peer's are.
+    /// Where the peer's are; nil until they are known.
     private(set) var peer: (rtp: RTPSource, rtcp: RTPSource)?
+    /// Where its packets may come from.
+    private var hosts: [RTPSource] = []
     private var lease: PortLease?
     private var rtp: UDPMediaSocket?
     private var rtcp: UDPMediaSocket?
@@ -44,11 +46,16 @@ final class RTSPDatagramPorts: DatagramConsumer {
         rtcp = try UDPMediaSocket(second, on: reactor, consumer: self)
     }
 
-    /// The peer has named its ports, on the host that its connection comes from unless it named another.
-    func setPeer(host: String, _ ports: RTSPPorts) {
-        guard let first = RTPSource(host: host, port: Int(ports.rtp)),
-            let second = RTPSource(host: host, port: Int(ports.rtcp))
-        else { return }
+    /// The peer has named its ports.
+    /// - Parameters:
+    ///   - host: where its connection comes from, or leads to.
+    ///   - peerPorts: nil where it named none: they are those that its packets come from.
+    ///   - source: another address that they may come from; a name is left aside.
+    func setPeer(host: String, _ peerPorts: RTSPPorts?, source: String? = nil) {
+        guard let first = RTPSource(host: host, port: Int(peerPorts?.rtp ?? 0)) else { return }
+        hosts = [first]
+        if let source, let other = RTPSource(host: source, port: 0) { hosts.append(other) }
+        guard let peerPorts, let second = RTPSource(host: host, port: Int(peerPorts.rtcp)) else { return }
         peer = (first, second)
     }
 
@@ -62,10 +69,11 @@ final class RTSPDatagramPorts: DatagramConsumer {
 
     func receive(_ packet: RawSpan, from source: RTPSource, on socket: UDPMediaSocket, now: NIODeadline) {
         // By host: a NAT, as Docker's, may have changed the port.
-        guard let peer, source.isSameHost(as: peer.rtp) else {
+        guard hosts.contains(where: { source.isSameHost(as: $0) }) else {
             strangers &+= 1
             return
         }
+        if peer == nil, socket === rtp { peer = (source, source.atNextPort()) }
         onPacket(packet, media, socket === rtcp, now)
     }
 

@@ -19,6 +19,8 @@ package struct RTSPServerOptions: Sendable {
     package var onFault: @Sendable (_ remoteAddress: String, RTSPFault) -> Void = { _, _ in }
     /// Where UDP ports come from, in pairs.
     package var ports = PortPool()
+    /// Read UDP ports; RTSP relays may share them.
+    package var reactors = RTPReactors()
     /// The address that UDP ports are opened on.
     package var portHost = "0.0.0.0"
     /// nil: no multicast.

@@ -120,7 +120,7 @@ final class RTSPSession {
             media: media,
             pool: options.ports,
             host: options.portHost,
-            on: try options.shared.reactor(of: loop)
+            on: try options.reactors.reactor(of: loop)
         ) { [weak self] packet, media, isRTCP, now in
             self?.receive(packet, media: media, isRTCP: isRTCP, now: now)
         }

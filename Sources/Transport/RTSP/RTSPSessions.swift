@@ -21,7 +21,6 @@ final class RTSPSessions: Sendable {
         var pairing = RTSPTunnelPairing()
         var tunnels: [UInt64: NIOLoopBound<RTSPHandler>] = [:]
         var connections: UInt64 = 0
-        var reactors: [ObjectIdentifier: NIOLoopBound<RTPReactor>] = [:]
     }
 
     private let state = Mutex(State())
@@ -54,16 +53,6 @@ final class RTSPSessions: Sendable {
 
     func giveBack(clientPort port: UInt16, of host: String) {
         state.withLock { _ = $0.clientPorts.remove(ClientPort(host: host, port: port)) }
-    }
-
-    /// The reactor of the loop that this is called on.
-    func reactor(of loop: any EventLoop) throws -> RTPReactor {
-        loop.preconditionInEventLoop()
-        if let bound = state.withLock({ $0.reactors[ObjectIdentifier(loop)] }) { return bound.value }
-        let reactor = try RTPReactor(eventLoop: loop)
-        let bound = NIOLoopBound(reactor, eventLoop: loop)
-        state.withLock { $0.reactors[ObjectIdentifier(loop)] = bound }
-        return reactor
     }
 }
 

@@ -55,6 +55,8 @@ package struct RelayOptions: Hashable, Sendable {
     package var rtspTransport = RTSPTransport.Lower.tcp
     /// Whether TLS certificates are verified, against the system's authorities.
     package var verifiesCertificates = true
+    /// How an RTSP relay's media is carried. UDP gives way to TCP where the other server wants that, or where nothing comes.
+    package var rtspTransport = RTSPTransport.Lower.tcp
 
     package init() {}
 }

@@ -19,6 +19,8 @@ struct RTSPClientAuthentication: Sendable {
     private let credentials: DigestCredentials
     private var scheme: Scheme?
     private var nonceCount: UInt32 = 0
+    /// The last challenge was for nothing else than an old nonce.
+    private(set) var isStale = false
 
     init(user: String, password: String) {
         credentials = DigestCredentials(username: user, password: password)
@@ -38,6 +40,7 @@ struct RTSPClientAuthentication: Sendable {
         case (.digest(let old), .digest(let new)) where old.nonce == new.nonce && !new.stale: return false
         default: break
         }
+        if case .digest(let new) = best { isStale = new.stale }
         scheme = best
         nonceCount = 0
         return true

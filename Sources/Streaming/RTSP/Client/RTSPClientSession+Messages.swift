@@ -69,14 +69,13 @@ extension RTSPClientSession {
         guard authentication.hasCredentials else {
             return close(.unauthorized("the server asks for a user and a password, and the URL has none"))
         }
-        guard pending.attempts < 3, authentication.take(response.headers) else {
-            return close(
-                .unauthorized(
-                    pending.attempts > 1
-                        ? "the server does not take the user and password of the URL"
-                        : "the server asks for a kind of authentication that is not known here, or does not take the password"
-                )
-            )
+        guard authentication.take(response.headers) else {
+            let text = "the server asks for an authentication that is not known here, or does not take the password"
+            return close(.unauthorized(text))
+        }
+        // Cameras lock out who tries often.
+        guard pending.attempts < (authentication.isStale ? 3 : 2) else {
+            return close(.unauthorized("the server does not take the user and password of the URL"))
         }
         let (bytes, cseq) = write(pending.request)
         self.pending = Pending(request: pending.request, cseq: cseq, attempts: pending.attempts &+ 1)

@@ -116,6 +116,10 @@ enum RTSPBeginning {
         "DESCRIBE ",
     ].map { Array($0.utf8) }
 
+    static func isFirst(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: "$") || byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "T")
+    }
+
     static func match(_ bytes: ByteBufferView, highestChannel: UInt8) -> Match {
         guard let first = bytes.first else { return .part }
         if first == UInt8(ascii: "$") {

@@ -130,7 +130,9 @@ package struct RTSPReader: Sendable {
 
     /// Byte by byte: it is rare.
     private mutating func search(_ input: inout ByteBuffer) throws(RTSPFault) -> Bool {
-        while let byte = input.readInteger(as: UInt8.self) {
+        while true {
+            if held.readableBytes == 0 { try skip(&input) }
+            guard let byte = input.readInteger(as: UInt8.self) else { return false }
             held.writeInteger(byte)
             while true {
                 switch RTSPBeginning.match(held.readableBytesView, highestChannel: highestChannel) {
@@ -148,15 +150,26 @@ package struct RTSPReader: Sendable {
                 case .none:
                     held.moveReaderIndex(forwardBy: 1)
                     held.discardReadBytes()
-                    statistics.junkBytes &+= 1
-                    junk &+= 1
-                    guard junk <= Self.maximumJunk else { throw .junk(junk) }
+                    try count(1)
                     if held.readableBytes > 0 { continue }
                 }
                 break
             }
         }
-        return false
+    }
+
+    /// Skips what cannot be a beginning.
+    private mutating func skip(_ input: inout ByteBuffer) throws(RTSPFault) {
+        let view = input.readableBytesView
+        let end = view.firstIndex(where: RTSPBeginning.isFirst) ?? view.endIndex
+        try count(end &- view.startIndex)
+        input.moveReaderIndex(to: end)
+    }
+
+    private mutating func count(_ bytes: Int) throws(RTSPFault) {
+        statistics.junkBytes &+= UInt64(bytes)
+        junk &+= bytes
+        guard junk <= Self.maximumJunk else { throw .junk(junk) }
     }
 
     /// So many bytes, which are a slice of `input` where it has them all.

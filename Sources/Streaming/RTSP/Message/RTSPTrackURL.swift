@@ -95,10 +95,10 @@ struct RTSPAnnouncedMedia: Hashable, Sendable {
         return path == Self.plain(base.path) && Self.plain(url.query ?? "") == Self.plain(base.query ?? "") + name
     }
 
-    /// A client may leave the query out.
+    /// A client may leave the query out, or add one.
     private func fits(query: String?, _ expected: String?) -> Bool {
-        guard let query, !query.isEmpty else { return true }
-        return Self.plain(query) == Self.plain(expected ?? "")
+        guard let query, !query.isEmpty, let expected, !expected.isEmpty else { return true }
+        return Self.plain(query) == Self.plain(expected)
     }
 
     private static func plain(_ text: some StringProtocol) -> String {

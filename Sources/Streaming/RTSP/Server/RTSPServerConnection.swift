@@ -32,7 +32,7 @@ package enum RTSPServerAction: Hashable, Sendable {
     /// SETUP, PLAY, PAUSE, RECORD, TEARDOWN and whatever else names a session: find it by `sessionID`, and hand it the request. A
     /// SETUP without a session begins one that plays. A session that is not found: `RTSPStatus.sessionNotFound`.
     indirect case session(RTSPServerRequest)
-    /// A packet of an interleaved channel, for the connection's session.
+    /// A packet of an interleaved channel, for the connection's session, if it has one when this action has its turn.
     case frame(channel: UInt8, ByteBuffer)
     /// After what was sent. Nil: the client is done.
     case close(RTSPFault?)
@@ -120,7 +120,7 @@ package struct RTSPServerConnection: Sendable {
                 case .frame(let channel, let payload):
                     statistics.frames &+= 1
                     // After TEARDOWN some clients send what they had in their queues.
-                    if sessionID == nil {
+                    if sessionID == nil, question == nil {
                         statistics.framesOutOfPlace &+= 1
                     } else {
                         actions.append(.frame(channel: channel, payload))
@@ -153,7 +153,11 @@ package struct RTSPServerConnection: Sendable {
         self.question = nil
         lastRequest = now
         switch reply.binding {
-        case .stays: break
+        case .stays:
+            // It has ended meanwhile: the next SETUP begins another one.
+            guard reply.response.status == .sessionNotFound, request.sessionID == sessionID else { break }
+            sessionID = nil
+            isInterleaved = false
         case .serves(let id, let isInterleaved):
             sessionID = id
             self.isInterleaved = isInterleaved

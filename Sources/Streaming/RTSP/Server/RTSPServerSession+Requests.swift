@@ -28,7 +28,11 @@ extension RTSPServerSession {
     /// The answer to a SETUP that is granted.
     package mutating func setUp(_ setup: RTSPSetup, _ grant: RTSPGrant = .init(), now: NIODeadline) -> RTSPServerReply {
         // Another connection may have been quicker.
-        guard !setups.contains(where: { $0.media == setup.media }) else { return .status(.badRequest) }
+        guard
+            !setups.contains(where: {
+                $0.media == setup.media || setup.delivery != .multicast && $0.delivery == setup.delivery
+            })
+        else { return .status(.badRequest) }
         var transport: RTSPTransport
         switch setup.delivery {
         case .udp(let client):

@@ -119,7 +119,7 @@ package struct RTSPServerSession: Sendable {
     private var lastRequest: NIODeadline
     private var lastPacket: NIODeadline
 
-    /// A session that plays; its first SETUP is still to be given to it.
+    /// A session that plays; its first SETUP is still to be given to it. Where that is refused, forget the session.
     ///
     /// - Parameters:
     ///   - request: the SETUP.

@@ -19,18 +19,14 @@ package enum RTMPPullClient {
         options: RelayOptions = RelayOptions(),
         onEvent: @escaping @Sendable (RelayEvent) -> Void
     ) -> any RelayClient {
-        RTMPRelayHandle(
-            RTMPRelay.Order(
-                url: url,
-                role: .player,
-                stream: stream,
-                app: app,
-                session: session,
-                options: options
-            ),
-            hub: hub,
-            group: group,
-            onEvent: onEvent
+        let order = RTMPRelay.Order(
+            url: url,
+            role: .player,
+            stream: stream,
+            app: app,
+            session: session,
+            options: options
         )
+        return RelayHandle(on: group) { RTMPRelay(order, hub: hub, loop: $0, onEvent: onEvent) }
     }
 }

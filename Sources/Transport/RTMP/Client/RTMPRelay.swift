@@ -1,12 +1,11 @@
 import Hub
 import Media
 import NIOCore
-import NIOPosix
 import Streaming
 
 /// One attempt to pull from another RTMP server or to push to it: carries bytes between its connection and its session, and does
 /// what the session says. All of it runs on one event loop.
-final class RTMPRelay {
+final class RTMPRelay: Relay {
     /// What a relay is made of.
     struct Order: Sendable {
         var url: RTMPURL
@@ -45,36 +44,21 @@ final class RTMPRelay {
         session = RTMPClientSession(configuration, seed: .random(in: .min ... .max), now: loop.now)
     }
 
-    /// Begins.
     func start() {
         guard !isEnded else { return }
         connect()
         schedule()
     }
 
-    /// Ends, at any stage.
     func stop() {
         end(nil)
     }
 
     private func connect() {
-        let bound = NIOLoopBound(self, eventLoop: loop)
         let url = order.url
-        let verifies = order.options.verifiesCertificates
-        ClientBootstrap(group: loop)
-            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .connectTimeout(order.options.timeout ?? .seconds(60))
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    if url.isTLS { try TLSClient.add(to: channel, host: url.host, verifiesCertificates: verifies) }
-                    try channel.pipeline.syncOperations.addHandler(RTMPRelayHandler(bound.value))
-                }
-            }
-            .connect(host: url.host, port: url.port)
-            .whenFailure { error in
-                let relay = bound.value
-                relay.end(.connecting(relay.attempt, host: url.host, error))
-            }
+        connect(host: url.host, port: url.port, isTLS: url.isTLS, on: loop, options: order.options) { relay, error in
+            relay.end(.connecting(relay.attempt, host: url.host, error))
+        }
     }
 
     private var attempt: String { "\(order.role == .player ? "pull" : "push") \(order.url.redacted)" }
@@ -111,9 +95,7 @@ final class RTMPRelay {
         if let viewer {
             viewer.close()
         } else if let channel {
-            channel.writeAndFlush(ByteBuffer()).whenComplete { _ in channel.close(promise: nil) }
-            // A peer that takes nothing never lets the write end.
-            channel.eventLoop.scheduleTask(in: .seconds(1)) { channel.close(promise: nil) }
+            closeGently(channel)
         }
         viewer = nil
         channel = nil
@@ -134,7 +116,7 @@ extension RTMPRelay {
             return
         }
         self.channel = channel
-        remoteAddress = channel.remoteAddress.map { "\($0.ipAddress ?? ""):\($0.port ?? 0)" } ?? ""
+        remoteAddress = channel.remoteName
         TCPKeepalive.enable(on: channel)
         perform(session.start())
     }

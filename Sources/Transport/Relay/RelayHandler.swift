@@ -1,13 +1,12 @@
-import Hub
 import NIOCore
 
 /// The end of the pipeline of one connection of a relay.
-final class RTMPRelayHandler: ChannelInboundHandler {
+final class RelayHandler<Owner: Relay>: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
-    private let relay: RTMPRelay
+    private let relay: Owner
 
-    init(_ relay: RTMPRelay) {
+    init(_ relay: Owner) {
         self.relay = relay
     }
 
@@ -35,22 +34,19 @@ final class RTMPRelayHandler: ChannelInboundHandler {
 }
 
 /// What the owner of a relay holds: may be used on any thread.
-final class RTMPRelayHandle: RelayClient {
-    private let box: NIOLoopBoundBox<RTMPRelay?>
+final class RelayHandle<Owner: Relay>: RelayClient {
+    private let box: NIOLoopBoundBox<Owner?>
     private let loop: any EventLoop
 
-    init(
-        _ order: RTMPRelay.Order,
-        hub: Hub,
-        group: any EventLoopGroup,
-        onEvent: @escaping @Sendable (RelayEvent) -> Void
-    ) {
+    /// Begins an attempt on one of the group's loops.
+    /// - Parameter make: called on the loop.
+    init(on group: any EventLoopGroup, _ make: @escaping @Sendable (any EventLoop) -> Owner) {
         let loop = group.next()
-        let box = NIOLoopBoundBox.makeEmptyBox(valueType: RTMPRelay.self, eventLoop: loop)
+        let box = NIOLoopBoundBox.makeEmptyBox(valueType: Owner.self, eventLoop: loop)
         self.loop = loop
         self.box = box
         loop.execute {
-            let relay = RTMPRelay(order, hub: hub, loop: loop, onEvent: onEvent)
+            let relay = make(loop)
             box.value = relay
             relay.start()
         }
