@@ -34,8 +34,13 @@ package struct DigestChallenge: Equatable, Sendable {
         self.stale = stale
     }
 
+    /// As below, for MD5 alone.
+    package init?(parsing headerValue: String) {
+        self.init(parsing: headerValue, algorithms: [.md5])
+    }
+
     /// Nil where the scheme is not Digest, there is no nonce, or the algorithm is none of those given.
-    package init?(parsing headerValue: String, algorithms: [DigestAlgorithm] = [.md5]) {
+    package init?(parsing headerValue: String, algorithms: [DigestAlgorithm]) {
         guard let parameters = DigestText.parameters(of: headerValue), let nonce = parameters["nonce"] else {
             return nil
         }
@@ -126,8 +131,14 @@ package struct DigestAuthorization: Equatable, Sendable {
         self.opaque = opaque
     }
 
-    /// Nil where the scheme is not Digest, the algorithm unknown, or a field is missing without which nothing can be computed.
-    package init?(parsing headerValue: String, algorithms: [DigestAlgorithm] = [.md5]) {
+    /// As below, for MD5 alone.
+    package init?(parsing headerValue: String) {
+        self.init(parsing: headerValue, algorithms: [.md5])
+    }
+
+    /// Nil where the scheme is not Digest, the algorithm none of those given, or a field is missing without which nothing can be
+    /// computed.
+    package init?(parsing headerValue: String, algorithms: [DigestAlgorithm]) {
         guard let parameters = DigestText.parameters(of: headerValue),
             let nonce = parameters["nonce"],
             let response = parameters["response"]
