@@ -106,6 +106,7 @@ struct LifecycleTests {
             let group = MultiThreadedEventLoopGroup.singleton
             for (what, change) in [
                 ("rtmp", { $0.rtmp.addr = ListenAddress("127.0.0.1:\(site.rtmp)") ?? .none }),
+                ("rtsp", { $0.rtsp.addr = ListenAddress("127.0.0.1:\(site.rtsp)") ?? .none }),
                 ("httpflv", { $0.defaultHttp.httpListenAddr = ListenAddress("127.0.0.1:\(site.http)") ?? .none }),
                 ("gb28181 sip", { $0.gb28181.localSipPort = site.sip }),
             ] as [(String, (inout GatewayConfiguration) -> Void)] {

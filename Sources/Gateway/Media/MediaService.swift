@@ -20,11 +20,15 @@ final class MediaService: Sendable {
     let blocking = BlockingPool()
     private let loops: [NIOLoopBound<MediaLoop>]
     private let next = Atomic<Int>(0)
-    let pool: PortPool
+    private let pool: PortPool
 
     /// Opens the shared port if there is one. On a failure nothing stays open.
-    static func start(settings: Settings, hub: Hub, group: any EventLoopGroup) async throws -> MediaService {
-        let pool = PortPool(range: settings.ports)
+    static func start(
+        settings: Settings,
+        pool: PortPool,
+        hub: Hub,
+        group: any EventLoopGroup
+    ) async throws -> MediaService {
         var loops: [NIOLoopBound<MediaLoop>] = []
         do {
             for loop in group.makeIterator() {

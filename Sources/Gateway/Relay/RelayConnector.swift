@@ -12,10 +12,13 @@ protocol RelayConnector: Sendable {
     ) throws -> any RelayClient
 }
 
-/// RTMP and FLV over HTTP.
+/// RTMP, RTSP, and FLV over HTTP.
 struct NetworkRelayConnector: RelayConnector {
     let hub: Hub
     let group: any EventLoopGroup
+    /// Of RTSP's media over UDP.
+    let ports: PortPool
+    let reactors = RTPReactors()
 
     func connect(
         _ order: RelayOrder,
@@ -61,7 +64,33 @@ struct NetworkRelayConnector: RelayConnector {
                 options: order.options,
                 onEvent: onEvent
             )
-        case (_, .rtsp), (.push, .flv):
+        case (.pull, .rtsp):
+            return RTSPPullClient.start(
+                try RTSPURL(order.url.text),
+                stream: order.stream,
+                app: order.app,
+                session: session,
+                hub: hub,
+                group: group,
+                ports: ports,
+                reactors: reactors,
+                options: order.options,
+                onEvent: onEvent
+            )
+        case (.push, .rtsp):
+            return RTSPPushClient.start(
+                try RTSPURL(order.url.text),
+                stream: order.stream,
+                app: order.app,
+                session: session,
+                hub: hub,
+                group: group,
+                ports: ports,
+                reactors: reactors,
+                options: order.options,
+                onEvent: onEvent
+            )
+        case (.push, .flv):
             throw RelayFault(.refused, "\(order.url.scheme) relay is not served by this version")
         }
     }

@@ -79,22 +79,24 @@ package final class Gateway: Service {
         settings.makeSessionID = { hub.makeSessionID($0) }
         settings.ownHosts = OwnAddresses.hosts()
         settings.ownPorts = OwnAddresses.ports(configuration)
+        let mediaSettings = MediaService.Settings(configuration)
+        let pool = PortPool(range: mediaSettings.ports)
         let relays = Relays(
             rules: RelayRules(configuration),
             settings: settings,
             hub: hub,
-            connector: NetworkRelayConnector(hub: hub, group: group),
+            connector: NetworkRelayConnector(hub: hub, group: group, ports: pool),
             loop: group.next(),
             logger: logger
         )
         activity.attach(relays)
         let singlePort = ListenAddress(":\(configuration.gb28181.rtpSinglePort)") ?? .none
         let media = try await listening("gb28181 rtp", singlePort) {
-            try await MediaService.start(settings: .init(configuration), hub: hub, group: group)
+            try await MediaService.start(settings: mediaSettings, pool: pool, hub: hub, group: group)
         }
         let opened = Opened()
         do {
-            return try await start(configuration, devices, group, logger, hub, media, relays, activity, opened)
+            return try await start(configuration, devices, group, logger, hub, media, pool, relays, activity, opened)
         } catch {
             await opened.signalling?.stop(grace: .zero)
             await opened.streaming?.close()
@@ -117,6 +119,7 @@ package final class Gateway: Service {
         _ logger: Logger,
         _ hub: Hub,
         _ media: MediaService,
+        _ pool: PortPool,
         _ relays: Relays,
         _ activity: ActivityLog,
         _ opened: Opened
@@ -127,7 +130,7 @@ package final class Gateway: Service {
             hub: hub,
             group: group,
             gate: StreamGate(configuration, hub: hub, relays: relays, logger: logger),
-            ports: media.pool,
+            ports: pool,
             activity: activity,
             blacklist: blacklist,
             logger: logger

@@ -51,8 +51,6 @@ package struct RelayOptions: Hashable, Sendable {
     package var timeout: TimeAmount? = .seconds(10)
     /// A pull that gets no byte for so long is over.
     package var silenceTimeout: TimeAmount = .seconds(30)
-    /// RTSP: how media is asked for. Over UDP the other server may have it otherwise.
-    package var rtspTransport = RTSPTransport.Lower.tcp
     /// Whether TLS certificates are verified, against the system's authorities.
     package var verifiesCertificates = true
     /// How an RTSP relay's media is carried. UDP gives way to TCP where the other server wants that, or where nothing comes.

@@ -4,6 +4,7 @@ struct FrameListing: Hashable, Sendable {
         /// Milliseconds.
         var dts: Int
         var pts: Int
+        var size = 0
         var hash: String
     }
 
@@ -26,7 +27,13 @@ struct FrameListing: Hashable, Sendable {
                 guard words[4] != "0" else { continue }
                 let base = bases[index] ?? 1
                 func time(_ word: Substring) -> Int { Int(((Double(word) ?? 0) * base).rounded()) }
-                let entry = Entry(dts: time(words[1]), pts: time(words[2]), hash: String(words[words.count - 1]))
+                // Behind the hash comes side data, which RTP's readers have of key frames.
+                let entry = Entry(
+                    dts: time(words[1]),
+                    pts: time(words[2]),
+                    size: Int(words[4]) ?? 0,
+                    hash: String(words[5])
+                )
                 if kinds[index] == "audio" { audio.append(entry) }
                 if kinds[index] == "video" { video.append(entry) }
             }
@@ -40,6 +47,8 @@ struct Recording: Hashable, Sendable {
     var pictures: [FrameListing.Entry] = []
     /// As they are stored or sent.
     var packets = FrameListing()
+    /// The samples of G.711, which everybody cuts into packets as he likes.
+    var samples: [UInt8] = []
 
     /// Why this is not the same stream as `source`; empty when it is.
     /// - Parameters:

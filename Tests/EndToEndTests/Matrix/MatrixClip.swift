@@ -1,6 +1,6 @@
 import Foundation
 
-/// A clip of three seconds with sound that begins 200 ms after the picture, as FLV.
+/// A clip of three seconds with sound that begins 200 ms after the picture: as FLV where FLV can say it, and as Matroska.
 struct MatrixClip: Hashable, Sendable, CustomStringConvertible {
     enum Video: String, Hashable, Sendable {
         case h264 = "H.264"
@@ -8,6 +8,8 @@ struct MatrixClip: Hashable, Sendable, CustomStringConvertible {
         case h265 = "H.265"
         case av1 = "AV1"
         case vp9 = "VP9"
+        case vp8 = "VP8"
+        case jpeg = "JPEG"
     }
 
     enum Audio: String, Hashable, Sendable {
@@ -26,6 +28,18 @@ struct MatrixClip: Hashable, Sendable, CustomStringConvertible {
             + (video == nil ? " only" : audio == nil ? " without sound" : "")
     }
 
+    /// Only RTSP carries it.
+    var isBeyondFLV: Bool { video == .vp8 || video == .jpeg }
+
+    /// What ffmpeg calls its samples, of G.711.
+    var pcm: String? {
+        switch audio {
+        case .g711a: "alaw"
+        case .g711u: "mulaw"
+        default: nil
+        }
+    }
+
     /// Beyond the FLV specification of 2010: only Enhanced RTMP can say it, and FFmpeg from 6.1 on.
     var isEnhanced: Bool {
         switch (video, audio) {
@@ -36,6 +50,9 @@ struct MatrixClip: Hashable, Sendable, CustomStringConvertible {
 
     /// The FFmpeg that writes and reads it.
     var tool: FFmpeg? { isEnhanced ? FFmpeg.recent : FFmpeg.installed }
+
+    /// The FFmpeg whose RTP knows it.
+    var toolOverRTSP: FFmpeg? { video == .av1 || video == .vp9 ? FFmpeg.recent : FFmpeg.installed }
 
     /// Frames are what is compared, so sound must not repeat itself.
     private var arguments: [String] {
@@ -52,6 +69,11 @@ struct MatrixClip: Hashable, Sendable, CustomStringConvertible {
                 codecs += ["log-level=error:keyint=25:bframes=2:pools=none:frame-threads=1"]
             case .av1: codecs += ["-c:v", "libaom-av1", "-cpu-used", "8", "-usage", "realtime"]
             case .vp9: codecs += ["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8"]
+            case .vp8: codecs += ["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8"]
+            // RFC 2435 has the standard's Huffman tables and two quantization tables.
+            case .jpeg:
+                codecs += ["-pix_fmt", "yuvj420p", "-c:v", "mjpeg", "-q:v", "5", "-huffman", "default"]
+                codecs += ["-force_duplicated_matrix", "1"]
             }
         }
         if let audio {
@@ -71,6 +93,7 @@ struct MatrixClip: Hashable, Sendable, CustomStringConvertible {
     /// What tests compare with, made once a run.
     struct Made: Sendable {
         let path: String
+        let matroska: String
         let recording: Recording
     }
 
@@ -80,13 +103,19 @@ struct MatrixClip: Hashable, Sendable, CustomStringConvertible {
 
     fileprivate func make(in folder: TemporaryFolder) async throws -> Made {
         guard let tool else { throw NeverHappened(what: "an ffmpeg for \(self)") }
-        let path = "\(folder.path)/\(UUID().uuidString).flv"
-        let output = try await tool.run(arguments + ["-f", "flv", path])
+        let base = "\(folder.path)/\(UUID().uuidString)"
+        let matroska = base + ".mkv"
+        let path = isBeyondFLV ? matroska : base + ".flv"
+        let output = try await tool.run(arguments + [path])
         guard output.status == 0 else { throw NeverHappened(what: "the clip \(self): \(output.errors)") }
-        let recording = try await tool.recording(of: path, hasVideo: video != nil)
+        if !isBeyondFLV {
+            let copy = try await tool.run(["-i", path, "-c", "copy", matroska])
+            guard copy.status == 0 else { throw NeverHappened(what: "a copy of \(self): \(copy.errors)") }
+        }
+        let recording = try await tool.recording(of: path, hasVideo: video != nil, pcm: pcm)
         guard recording.pictures.count == (video == nil ? 0 : 75), audio == nil || recording.packets.audio.count > 50
         else { throw NeverHappened(what: "three seconds of \(self)") }
-        return Made(path: path, recording: recording)
+        return Made(path: path, matroska: matroska, recording: recording)
     }
 }
 
@@ -108,12 +137,13 @@ private actor MatrixClips {
 
 extension FFmpeg {
     /// Decodes and lists an input up to its end.
-    func recording(of input: String, hasVideo: Bool) async throws -> Recording {
-        try await reading(input, hasVideo: hasVideo).recording()
+    func recording(of input: String, hasVideo: Bool, pcm: String? = nil) async throws -> Recording {
+        try await reading(input, hasVideo: hasVideo, pcm: pcm).recording()
     }
 
     /// Begins to read an input, a file or a stream.
-    func reading(_ input: String, hasVideo: Bool, options: [String] = []) throws -> FFmpegReading {
+    /// - Parameter pcm: the format that the samples of G.711 are written as, too.
+    func reading(_ input: String, hasVideo: Bool, options: [String] = [], pcm: String? = nil) throws -> FFmpegReading {
         let folder = try TemporaryFolder()
         let pictures = "\(folder.path)/pictures"
         // The time base of the input, else pictures are timed by the frame; in the words of either version.
@@ -122,10 +152,12 @@ extension FFmpeg {
             "-map", "0:v:0", "-fps_mode", "passthrough", "-enc_time_base", demuxer, "-f", "framemd5", pictures,
         ]
         let copied = ["-map", "0:v?", "-map", "0:a?", "-c", "copy", "-f", "framemd5", "\(folder.path)/packets"]
+        let samples = pcm.map { ["-map", "0:a", "-c", "copy", "-f", $0, "\(folder.path)/samples"] } ?? []
         let program = try Program(
             path,
             // Times as they are: FFmpeg would start them at 0.
             ["-v", "warning", "-nostdin", "-copyts"] + options + ["-i", input] + (hasVideo ? decoded : []) + copied
+                + samples
         )
         return FFmpegReading(program: program, folder: folder)
     }
@@ -142,7 +174,11 @@ struct FFmpegReading: Sendable {
         func listing(_ name: String) -> FrameListing {
             FrameListing((try? String(contentsOfFile: "\(folder.path)/\(name)", encoding: .utf8)) ?? "")
         }
-        return Recording(pictures: listing("pictures").video, packets: listing("packets"))
+        return Recording(
+            pictures: listing("pictures").video,
+            packets: listing("packets"),
+            samples: (try? readFile("\(folder.path)/samples")) ?? []
+        )
     }
 
     /// Complaints but those of an end without warning, which a live stream has.
@@ -150,6 +186,8 @@ struct FFmpegReading: Sendable {
         let usual = [
             "Stream ends prematurely", "Input/output error", "Last message repeated", "Error during demuxing",
             "End of file",
+            // RTP says no decoding times; and what is not of the stream.
+            "Timestamps are unset in a packet", "RTP/VP9 support is still experimental", "Guessed Channel Layout",
         ]
         return program.errors.split(separator: "\n").map(String.init).filter { line in
             !usual.contains { line.contains($0) }

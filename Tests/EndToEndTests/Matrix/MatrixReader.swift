@@ -10,12 +10,31 @@ enum MatrixReader: String, Hashable, Sendable {
     case gstreamerRTMP = "GStreamer over RTMP"
     case gstreamerHTTP = "GStreamer over HTTP"
     case webSocket = "a WebSocket client"
+    case ffmpegRTSP = "ffmpeg over RTSP/TCP"
+    case ffmpegRTSPUDP = "ffmpeg over RTSP/UDP"
+    case gstreamerRTSP = "GStreamer over RTSP/TCP"
+    case gstreamerRTSPUDP = "GStreamer over RTSP/UDP"
+
+    var isRTSP: Bool {
+        switch self {
+        case .ffmpegRTSP, .ffmpegRTSPUDP, .gstreamerRTSP, .gstreamerRTSPUDP: true
+        default: false
+        }
+    }
 
     static func all(for clip: MatrixClip) -> [MatrixReader] {
         var readers: [MatrixReader] = [.ffmpegRTMP, .ffmpegHTTP, .webSocket]
         guard !clip.isEnhanced else { return readers }
         if GStreamer.installed != nil { readers += [.gstreamerRTMP, .gstreamerHTTP] }
         if FFmpeg.recent != nil { readers.append(.recentRTMP) }
+        return readers
+    }
+
+    /// Where the publisher or the player speaks RTSP.
+    static func withRTSP(for clip: MatrixClip) -> [MatrixReader] {
+        var readers: [MatrixReader] = [.ffmpegRTSP, .ffmpegRTSPUDP]
+        if GStreamer.installed != nil, clip.video != .av1 { readers += [.gstreamerRTSP, .gstreamerRTSPUDP] }
+        if !clip.isBeyondFLV, clip.tool != nil { readers += [.ffmpegRTMP, .ffmpegHTTP] }
         return readers
     }
 
@@ -26,18 +45,26 @@ enum MatrixReader: String, Hashable, Sendable {
         case webSocket(Task<[UInt8], any Error>)
     }
 
-    func start(_ clip: MatrixClip, rtmp: Int, http: Int, stream: String) throws -> Running {
+    func start(_ clip: MatrixClip, rtmp: Int, http: Int, rtsp: Int = 0, stream: String) throws -> Running {
+        let overRTSP = "rtsp://127.0.0.1:\(rtsp)/live/\(stream)"
         let overRTMP = "rtmp://127.0.0.1:\(rtmp)/live/\(stream)"
         let overHTTP = "http://127.0.0.1:\(http)/live/\(stream).flv"
-        guard let ffmpeg = self == .recentRTMP ? FFmpeg.recent : clip.tool else {
+        let tool = self == .recentRTMP ? FFmpeg.recent : isRTSP ? clip.toolOverRTSP : clip.tool
+        guard let ffmpeg = tool else {
             throw NeverHappened(what: "an ffmpeg for \(clip)")
         }
         switch self {
         case .ffmpegRTMP, .recentRTMP:
             // It says what it can take only when it is told to.
             let options = clip.isEnhanced ? ["-rtmp_enhanced_codecs", "hvc1,av01,vp09,Opus"] : []
-            return .ffmpeg(try ffmpeg.reading(overRTMP, hasVideo: clip.video != nil, options: options))
-        case .ffmpegHTTP: return .ffmpeg(try ffmpeg.reading(overHTTP, hasVideo: clip.video != nil))
+            return .ffmpeg(try ffmpeg.reading(overRTMP, hasVideo: clip.video != nil, options: options, pcm: clip.pcm))
+        case .ffmpegHTTP: return .ffmpeg(try ffmpeg.reading(overHTTP, hasVideo: clip.video != nil, pcm: clip.pcm))
+        case .ffmpegRTSP, .ffmpegRTSPUDP:
+            let options = ["-rtsp_transport", self == .ffmpegRTSP ? "tcp" : "udp"]
+            let reading = try ffmpeg.reading(overRTSP, hasVideo: clip.video != nil, options: options, pcm: clip.pcm)
+            return .ffmpeg(reading)
+        case .gstreamerRTSP: return try Self.gstreamer(clip, rtsp: overRTSP, "tcp")
+        case .gstreamerRTSPUDP: return try Self.gstreamer(clip, rtsp: overRTSP, "udp")
         case .gstreamerRTMP: return try Self.gstreamer(clip, "rtmp2src location=\(overRTMP)")
         case .gstreamerHTTP: return try Self.gstreamer(clip, "souphttpsrc location=\(overHTTP)")
         case .webSocket:
@@ -73,6 +100,46 @@ enum MatrixReader: String, Hashable, Sendable {
         )
         guard let program else { throw NeverHappened(what: "GStreamer") }
         return .gstreamer(program, file: file, folder)
+    }
+
+    private static func gstreamer(_ clip: MatrixClip, rtsp url: String, _ transport: String) throws -> Running {
+        let folder = try TemporaryFolder()
+        let file = "\(folder.path)/gst.mkv"
+        // Times as the packets say them: by default it evens out what it takes for a clock that is off.
+        let source = "rtspsrc location=\(url) protocols=\(transport) buffer-mode=none name=s"
+        let video = clip.video.map {
+            " s. ! application/x-rtp,media=video ! \($0.gstreamerDepayloader) ! \($0.gstreamerParser) ! queue ! m.video_0"
+        }
+        let audio = clip.audio.map {
+            " s. ! application/x-rtp,media=audio ! \($0.gstreamerDepayloader) ! \($0.gstreamerParser) ! queue ! m.audio_0"
+        }
+        let program = try GStreamer.installed?.launch(
+            "\(source) matroskamux name=m streamable=true ! filesink location=\(file) buffer-mode=2"
+                + (video ?? "") + (audio ?? "")
+        )
+        guard let program else { throw NeverHappened(what: "GStreamer") }
+        return .gstreamer(program, file: file, folder)
+    }
+
+    /// What is wrong with what it got, where RTSP is on one side at least; empty when nothing is.
+    func judge(
+        _ running: Running,
+        _ clip: MatrixClip,
+        _ source: Recording,
+        _ leniency: RTSPLeniency
+    ) async throws -> [String] {
+        switch running {
+        case .ffmpeg(let reading):
+            let recording = try await reading.recording()
+            return reading.complaints + recording.faults(against: source, leniency)
+        case .gstreamer(let program, let file, _):
+            _ = try await program.exit(limit: .seconds(20))
+            guard let ffmpeg = clip.video == .av1 ? clip.tool : clip.toolOverRTSP else { return [] }
+            var found = try await ffmpeg.recording(of: file, hasVideo: clip.video != nil, pcm: clip.pcm)
+            found.packets.video = []
+            return found.faults(against: source, leniency)
+        case .webSocket: return ["not judged"]
+        }
     }
 
     /// What is wrong with what it got; empty when nothing is.

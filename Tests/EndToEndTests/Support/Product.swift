@@ -28,6 +28,7 @@ final class Product: Sendable {
     let sip: Int
     let http: Int
     let rtmp: Int
+    let rtsp: Int
 
     /// Runs `gbgate serve` and waits for its ports.
     static func serve(
@@ -40,7 +41,8 @@ final class Product: Sendable {
         _ environment: [String: String] = [:]
     ) async throws -> Product {
         var all = [
-            "GBGATE_RTMP_ADDR": "127.0.0.1:0", "GBGATE_DEFAULT_HTTP_HTTP_LISTEN_ADDR": "127.0.0.1:0",
+            "GBGATE_RTMP_ADDR": "127.0.0.1:0", "GBGATE_RTSP_ADDR": "127.0.0.1:0",
+            "GBGATE_DEFAULT_HTTP_HTTP_LISTEN_ADDR": "127.0.0.1:0",
             "GBGATE_HTTP_API_ADDR": "127.0.0.1:0", "GBGATE_GB28181_LOCAL_SIP_IP": "127.0.0.1",
             "GBGATE_GB28181_LOCAL_SIP_PORT": "\(sip)", "GBGATE_GB28181_PASSWORD": password,
             "GBGATE_GB28181_SIP_RTP_PORT_MIN": "\(ports.lowerBound)",
@@ -56,23 +58,25 @@ final class Product: Sendable {
             guard program.isRunning else {
                 throw NeverHappened(what: "gbgate serve: \(program.output)\(program.errors)")
             }
-            return found.count == 4
+            return found.count == 5
         }
         return Product(
             program: program,
             api: API(port: found["addr"] ?? 0),
             sip: found["sip"] ?? 0,
             http: found["http"] ?? 0,
-            rtmp: found["rtmp"] ?? 0
+            rtmp: found["rtmp"] ?? 0,
+            rtsp: found["rtsp"] ?? 0
         )
     }
 
-    private init(program: Program, api: API, sip: Int, http: Int, rtmp: Int) {
+    private init(program: Program, api: API, sip: Int, http: Int, rtmp: Int, rtsp: Int) {
         self.program = program
         self.api = api
         self.sip = sip
         self.http = http
         self.rtmp = rtmp
+        self.rtsp = rtsp
     }
 
     /// `http=8080 sip=5060` and `addr=127.0.0.1:8083` in the first lines of the log.
@@ -81,7 +85,7 @@ final class Product: Sendable {
         for line in log.split(separator: "\n") where line.contains("serves") || line.contains("api listens") {
             for word in line.split(separator: " ") {
                 let parts = word.split(separator: "=", maxSplits: 1)
-                guard parts.count == 2, ["http", "rtmp", "sip", "addr"].contains(parts[0]) else { continue }
+                guard parts.count == 2, ["http", "rtmp", "rtsp", "sip", "addr"].contains(parts[0]) else { continue }
                 let number = parts[1].split(separator: ":").last?.filter(\.isNumber) ?? ""
                 if let port = Int(number) { found[String(parts[0])] = port }
             }

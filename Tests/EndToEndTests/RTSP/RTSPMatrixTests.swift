@@ -1,0 +1,117 @@
+import Foundation
+import Gateway
+import Testing
+
+/// RTSP on one side or on both: what one program publishes is in another, whatever they speak, as it was in the file.
+@Suite(
+    .timeLimit(.minutes(5)),
+    .enabled(if: FFmpeg.installed != nil, "ffmpeg is not installed")
+)
+struct RTSPMatrixTests {
+    typealias Row = FormatMatrixTests.Row
+
+    static let byFFmpeg = [
+        Row(.h264, nil, .ffmpegRTSP), Row(.h264, .aac, .ffmpegRTSP), Row(.h264B, .aac, .ffmpegRTSP),
+        Row(.h264, .g711a, .ffmpegRTSP), Row(.h264, .g711u, .ffmpegRTSP), Row(.h264, .mp3, .ffmpegRTSP),
+        Row(nil, .aac, .ffmpegRTSP), Row(nil, .g711a, .ffmpegRTSP),
+        Row(.h264B, .aac, .ffmpegRTSPUDP), Row(.h264, .g711a, .ffmpegRTSPUDP),
+        // RTMP in, RTSP out.
+        Row(.h264B, .aac, .ffmpeg), Row(.h264, .g711a, .ffmpeg), Row(.h264, .g711u, .ffmpeg), Row(.h264, .mp3, .ffmpeg),
+        Row(nil, .aac, .ffmpeg),
+    ]
+
+    /// Clips that Debian's ffmpeg cannot make or read as FLV.
+    static let byRecentFFmpeg = [
+        Row(.h265, .aac, .ffmpegRTSP), Row(.h265, .aac, .ffmpegRTSPUDP), Row(.h264, .opus, .ffmpegRTSP),
+        Row(.vp9, .opus, .ffmpegRTSP), Row(.av1, .opus, .ffmpegRTSP), Row(.vp8, .opus, .ffmpegRTSP),
+        Row(.jpeg, .opus, .ffmpegRTSP), Row(.jpeg, nil, .ffmpegRTSPUDP),
+        Row(.h265, .aac, .ffmpeg), Row(.h264, .opus, .ffmpeg), Row(.vp9, .aac, .ffmpeg), Row(.av1, .opus, .ffmpeg),
+    ]
+
+    static let byGStreamer = [
+        Row(.h264, .aac, .gstreamerRTSP), Row(.h264B, .aac, .gstreamerRTSP), Row(.h264, .g711a, .gstreamerRTSP),
+        Row(.h264, .mp3, .gstreamerRTSP), Row(nil, .aac, .gstreamerRTSP),
+    ]
+
+    static let byGStreamerOfRecentFFmpeg = [
+        Row(.h265, .aac, .gstreamerRTSP), Row(.h264, .opus, .gstreamerRTSP), Row(.vp9, .opus, .gstreamerRTSP),
+        Row(.vp8, .opus, .gstreamerRTSP), Row(.jpeg, nil, .gstreamerRTSP),
+    ]
+
+    @Test(arguments: byFFmpeg)
+    func carriesWhatFFmpegPublishes(row: Row) async throws {
+        try await Self.run(row)
+    }
+
+    @Test(
+        .enabled(if: FFmpeg.recent != nil, "there is no ffmpeg from 6.1 on: scripts/setup.sh test"),
+        arguments: byRecentFFmpeg
+    )
+    func carriesNewerCodecs(row: Row) async throws {
+        try await Self.run(row)
+    }
+
+    @Test(
+        .enabled(if: GStreamer.hasRTSPClientSink, "rtspclientsink (gstreamer1.0-rtsp) is not installed"),
+        arguments: byGStreamer
+    )
+    func carriesWhatGStreamerPublishes(row: Row) async throws {
+        try await Self.run(row)
+    }
+
+    @Test(
+        .enabled(if: GStreamer.hasRTSPClientSink, "rtspclientsink (gstreamer1.0-rtsp) is not installed"),
+        .enabled(if: FFmpeg.recent != nil, "there is no ffmpeg from 6.1 on: scripts/setup.sh test"),
+        arguments: byGStreamerOfRecentFFmpeg
+    )
+    func carriesNewerCodecsOfGStreamer(row: Row) async throws {
+        try await Self.run(row)
+    }
+
+    private static func run(_ row: Row) async throws {
+        let made = try await row.clip.made()
+        try await Turnstile.realTime.pass {
+            try await Site.run {
+                // Who plays is there first, and is held until there is something to describe.
+                $0.rtsp.unknownStream = .wait
+                $0.rtsp.describeTimeoutMs = 30_000
+            } _: { site in
+                let readers = MatrixReader.withRTSP(for: row.clip)
+                let running = try readers.map {
+                    try $0.start(row.clip, rtmp: site.rtmp, http: site.http, rtsp: site.rtsp, stream: "m")
+                }
+                try await wait(for: "the viewers", limit: .seconds(20)) {
+                    try await site.api.streams() == ["m"]
+                        && site.viewers(of: "m").count == readers.count { !$0.isRTSP }
+                }
+                // Nothing tells that DESCRIBE waits.
+                try await Task.sleep(for: .seconds(1.5))
+                let url =
+                    row.publisher.isRTSP
+                    ? "rtsp://127.0.0.1:\(site.rtsp)/live/m" : "rtmp://127.0.0.1:\(site.rtmp)/live/m"
+                try await row.publisher.publish(row.clip, made, to: url, port: site.rtmp, stream: "m")
+                try await site.endViewers(of: "m")
+                for (reader, running) in zip(readers, running) {
+                    let faults = try await reader.judge(running, row.clip, made.recording, leniency(row, reader))
+                    #expect(faults == [], "\(reader.rawValue)")
+                }
+            }
+        }
+    }
+
+    private static func leniency(_ row: Row, _ reader: MatrixReader) -> RTSPLeniency {
+        var leniency = RTSPLeniency()
+        // libavformat's payloaders of AAC and MP3 never send the packet that they are filling.
+        if row.publisher == .ffmpegRTSP || row.publisher == .ffmpegRTSPUDP {
+            leniency.keptAtTheEnd = row.clip.audio == .mp3 ? 4 : row.clip.audio == .aac ? 1 : 0
+        }
+        switch reader {
+        // It knows of no RTP-Info, and waits for no sender report.
+        case .ffmpegRTSP, .ffmpegRTSPUDP: leniency.synchronisedFrom = 1500
+        default: leniency.hasDecodingTimes = !row.publisher.isRTSP || row.clip.video == .h264
+        }
+        // Its first sender reports come seconds later: until then what arrives together belongs together.
+        if row.publisher == .gstreamerRTSP { leniency.tolerance = 120 }
+        return leniency
+    }
+}
