@@ -34,6 +34,11 @@ package struct DigestChallenge: Equatable, Sendable {
         self.stale = stale
     }
 
+    /// As below, for MD5 alone.
+    package init?(parsing headerValue: String) {
+        self.init(parsing: headerValue, algorithms: [.md5])
+    }
+
     /// Nil where the scheme is not Digest, there is no nonce, or the algorithm is none of those given.
     package init?(parsing headerValue: String, algorithms: [DigestAlgorithm]) {
         guard let parameters = DigestText.parameters(of: headerValue), let nonce = parameters["nonce"] else {
@@ -126,7 +131,13 @@ package struct DigestAuthorization: Equatable, Sendable {
         self.opaque = opaque
     }
 
-    /// Nil where the scheme is not Digest, the algorithm unknown, or a field is missing without which nothing can be computed.
+    /// As below, for MD5 alone.
+    package init?(parsing headerValue: String) {
+        self.init(parsing: headerValue, algorithms: [.md5])
+    }
+
+    /// Nil where the scheme is not Digest, the algorithm none of those given, or a field is missing without which nothing can be
+    /// computed.
     package init?(parsing headerValue: String, algorithms: [DigestAlgorithm]) {
         guard let parameters = DigestText.parameters(of: headerValue),
             let nonce = parameters["nonce"],
@@ -229,18 +240,5 @@ enum DigestText {
             difference |= HeaderText.lowercase(left[index]) ^ HeaderText.lowercase(right[index])
         }
         return difference == 0
-    }
-}
-
-// SIP knows MD5 alone.
-extension DigestChallenge {
-    package init?(parsing headerValue: String) {
-        self.init(parsing: headerValue, algorithms: [.md5])
-    }
-}
-
-extension DigestAuthorization {
-    package init?(parsing headerValue: String) {
-        self.init(parsing: headerValue, algorithms: [.md5])
     }
 }

@@ -119,15 +119,11 @@ package struct RTSPProtocolDetector: Sendable {
         let known = ["rtsp.onvif.org", "rtsp"]
         let chosen = known.first { name in offered.contains { HeaderText.isEqual($0, name) } }
         guard chosen != nil || offered.isEmpty else { throw fault("a WebSocket handshake for another protocol") }
-        var response: RTSPHeaders = [
-            "Server": server, "Upgrade": "websocket", "Connection": "Upgrade",
-            "Sec-WebSocket-Accept": WebSocketHandshake.accept(key: key),
-        ]
-        if let chosen { response.add("Sec-WebSocket-Protocol", chosen) }
-        var bytes = ByteBuffer(string: "HTTP/1.1 101 Switching Protocols\r\n")
-        response.write(into: &bytes)
-        bytes.writeString("\r\n")
-        return bytes
+        var text =
+            "HTTP/1.1 101 Switching Protocols\r\nServer: \(server)\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        text += "Sec-WebSocket-Accept: \(WebSocketHandshake.accept(key: key))\r\n"
+        if let chosen { text += "Sec-WebSocket-Protocol: \(chosen)\r\n" }
+        return ByteBuffer(string: text + "\r\n")
     }
 
     private func fault(_ text: String, _ code: Int = 400, _ reason: String = "Bad Request") -> RTSPDetectionFault {
