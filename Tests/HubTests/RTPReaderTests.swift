@@ -294,6 +294,42 @@ extension HubFixture {
         #expect(told.filter { $0 == .viewerStopped }.count == 4)
     }
 
+    @Test func whoPausesIsTheSameViewerAllTheTime() throws {
+        let events = Mutex<[HubEvent]>([])
+        let fixture = HubFixture(
+            { $0.maximumViewers = 1 },
+            onEvent: { event in events.withLock { $0.append(event) } }
+        )
+        let publisher = try publish(fixture)
+        let (viewer, output) = try fixture.read()
+        fixture.play(publisher, pictures: 5)
+        let pausing = fixture.hub.reserve(pausing: viewer, app: "live")
+        var isReleased = false
+        viewer.release { isReleased = true }
+        fixture.loop.run()
+        #expect(isReleased && output.channel.isActive)
+        let sent = try output.drain().readableBytes
+        #expect(throws: HubError.self) { try fixture.reserve() }
+        fixture.play(publisher, pictures: 5)
+        let channel = EmbeddedChannel(loop: fixture.loop)
+        try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+        let description = try #require(publisher.rtp?.offer.description)
+        let again = try fixture.hub.read(
+            pausing,
+            RTPReading(description: description, channels: [0, 2]),
+            over: .interleaved(channel, .channel) { _ in ByteBuffer() }
+        )
+        fixture.play(publisher, pictures: 5)
+        let more = try Output(channel: channel).drain().readableBytes
+        #expect(more > 0)
+        #expect(events.withLock { $0.filter { $0.kind == .viewerStarted } }.count == 1)
+        again.close()
+        let stops = events.withLock { $0.filter { $0.kind == .viewerStopped } }
+        #expect(stops.map(\.wroteBytes) == [sent + more])
+        let (reservation, _) = try fixture.reserve()
+        reservation.cancel()
+    }
+
     @Test(arguments: [nil, [4, 8]] as [[UInt8?]?])
     func readersLeaveBetweenTwoPackets(channels: [UInt8?]?) throws {
         let fixture = HubFixture()

@@ -28,7 +28,7 @@ struct RTSPPlayTests {
             let client = try fixture.client()
             client.write("DESCRIBE")
             // It counts as a viewer meanwhile: a pull on demand starts for it.
-            try await fixture.wait { fixture.hub.presence(of: "x") != nil }
+            try await fixture.wait { fixture.hub.presence(of: "x")?.viewers == 1 }
             _ = try await fixture.publish()
             let response = try client.answer()
             #expect(response.status.code == 200)

@@ -123,7 +123,7 @@ struct RTSPRelayTests {
             #expect(edge.hub.publisher(of: "x") == nil)
             try await origin.wait { await origin.hub.snapshot(of: "x")?.viewers.isEmpty == true }
             #expect(edge.options.ports.statistics.leased == 0)
-            #expect(origin.options.ports.statistics.leased == 0)
+            try await origin.wait { origin.options.ports.statistics.leased == 0 }
         }
     }
 
