@@ -36,6 +36,8 @@ package struct StreamAddress: Hashable, Sendable {
         self.app = items.joined(separator: "/")
         self.stream = String(stream)
         self.query = query
+        // A slash with a combining mark is another letter, and still a slash in a file name.
+        guard !self.stream.utf8.contains(UInt8(ascii: "/")) else { throw .forbidden }
         for name in [self.app, self.stream] {
             guard name.utf8.count <= Self.maximumLength else { throw .tooLong }
             guard !name.contains(".."), name != ".", name.unicodeScalars.allSatisfy(Self.isAllowed) else {

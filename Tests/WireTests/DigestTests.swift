@@ -78,6 +78,26 @@ struct DigestTests {
         #expect(answer.isValid(method: "GET", password: "Circle Of Life"))
     }
 
+    @Test("RFC 7616 3.9.1: the example with SHA-256, which is read only by who asks for it")
+    func answersWithSHA256() throws {
+        let header =
+            "Digest realm=\"http-auth@example.org\", qop=\"auth, auth-int\", algorithm=SHA-256, "
+            + "nonce=\"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v\", "
+            + "opaque=\"FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS\""
+        #expect(DigestChallenge(parsing: header) == nil)
+        let challenge = try #require(DigestChallenge(parsing: header, algorithms: [.sha256]))
+        let answer = DigestCredentials(username: "Mufasa", password: "Circle of Life").answer(
+            challenge: challenge,
+            method: "GET",
+            uri: "/dir/index.html",
+            cnonce: "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"
+        )
+        #expect(answer.response == "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1")
+        #expect(DigestAuthorization(parsing: answer.headerValue) == nil)
+        #expect(DigestAuthorization(parsing: answer.headerValue, algorithms: [.md5, .sha256]) == answer)
+        #expect(challenge.headerValue.contains("algorithm=SHA-256"))
+    }
+
     @Test("nc counts as text, the response without case, the algorithm in any spelling")
     func toleratesSpellings() throws {
         let header =

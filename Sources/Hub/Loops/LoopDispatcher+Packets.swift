@@ -6,8 +6,9 @@ import Streaming
 extension LoopDispatcher {
     /// What is copied at a time for readers that do not take the log's bytes as they are; more than the longest packet.
     private static let mappedBytes = 128 * 1024
-    /// What a reader is sent over UDP in one turn: a group of pictures at once would not find room in its socket.
-    private static let datagramBytes = 64 * 1024
+    /// What a reader is sent over UDP in one turn, with room for the longest packet: a group of pictures at once would not find
+    /// room in its socket.
+    private static let datagramBytes = 65 * 1024
     private static let datagramPause = TimeAmount.milliseconds(5)
     /// A stream with a publisher tells within this time where its packets begin.
     private static let answerTime = TimeAmount.milliseconds(100)

@@ -163,7 +163,7 @@ extension LoopDispatcher {
             if self.readers[viewer.stream]?.isEmpty == true { self.readers[viewer.stream] = nil }
             registry.detach(self, from: viewer.stream, as: readers.format)
         }
-        registry.viewerLeft(viewer.stream, viewer.session, bytes: viewer.meter)
+        if viewer.isCounted { registry.viewerLeft(viewer.stream, viewer.session, bytes: viewer.meter) }
         checkEmpty()
     }
 }

@@ -52,6 +52,8 @@ package final class Viewer {
     let descriptor: CInt?
     var cursor = ViewerCursor()
     var meter = ByteMeter()
+    /// False when a reservation keeps its place.
+    var isCounted = true
     /// A write of NIO's is under way: nothing may be sent past it.
     var isBlocked = true
     var isParking = false

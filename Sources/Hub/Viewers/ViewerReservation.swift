@@ -20,9 +20,19 @@ package final class ViewerReservation {
     let loop: any EventLoop
     private let registry: StreamRegistry
     private var isHeld = true
+    /// Has paused: it goes on with its figures.
+    fileprivate let paused: Viewer?
     private var wait: (id: Int, timer: Scheduled<Void>, then: (Result<RTPOffer, Failure>) -> Void)?
 
-    init(stream: String, app: String, session: SessionInfo, loop: any EventLoop, registry: StreamRegistry) {
+    init(
+        stream: String,
+        app: String,
+        session: SessionInfo,
+        loop: any EventLoop,
+        registry: StreamRegistry,
+        paused: Viewer? = nil
+    ) {
+        self.paused = paused
         self.stream = stream
         self.app = app
         self.session = session
@@ -32,7 +42,7 @@ package final class ViewerReservation {
 
     deinit {
         // Its owner has forgotten it: the viewer must not be counted for ever.
-        if isHeld { registry.viewerLeft(stream, session, bytes: ByteMeter()) }
+        if isHeld { registry.viewerLeft(stream, session, bytes: paused?.meter ?? ByteMeter()) }
     }
 
     /// Finds out what the stream consists of, waiting for its publisher where there is none yet.
@@ -79,7 +89,7 @@ package final class ViewerReservation {
         finishWait(.failure(.cancelled))
         guard isHeld else { return }
         isHeld = false
-        registry.viewerLeft(stream, session, bytes: ByteMeter())
+        registry.viewerLeft(stream, session, bytes: paused?.meter ?? ByteMeter())
     }
 
     /// The viewer is there: it counts by itself now.
@@ -101,6 +111,20 @@ extension Hub {
         return ViewerReservation(stream: stream, app: app, session: session, loop: loop, registry: registry)
     }
 
+    /// Keeps a reader's place while it pauses; `release` it then. It is the same viewer all the time, for limits and for those who
+    /// are told of viewers.
+    package func reserve(pausing viewer: Viewer, app: String) -> ViewerReservation {
+        viewer.isCounted = false
+        return ViewerReservation(
+            stream: viewer.stream,
+            app: app,
+            session: viewer.session,
+            loop: viewer.loop,
+            registry: registry,
+            paused: viewer
+        )
+    }
+
     /// Makes an RTSP client a reader, on the loop of its reservation and of its connection. See `view`.
     /// - Parameter onEnd: called when the Hub ends the reader; what it returns (RTCP BYE, interleaved) is sent last.
     package func read(
@@ -111,12 +135,18 @@ extension Hub {
     ) throws(HubError) -> Viewer {
         let dispatcher = try dispatcher(of: reservation.loop)
         reservation.handOver()
-        return dispatcher.add(
+        let viewer = dispatcher.add(
             reservation.session,
             stream: reservation.stream,
             reading: reading,
             delivery: delivery,
             onEnd: onEnd
         )
+        if var meter = reservation.paused?.meter {
+            meter.readBytes &+= viewer.meter.readBytes
+            meter.wroteBytes &+= viewer.meter.wroteBytes
+            viewer.meter = meter
+        }
+        return viewer
     }
 }

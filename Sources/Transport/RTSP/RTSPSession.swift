@@ -74,8 +74,9 @@ final class RTSPSession {
             punch()
         case .teardown(let answer):
             leave { [self] in
-                reply(answer)
+                // First, for the client may ask for the same ports or name at once.
                 end(nil)
+                reply(answer)
             }
         }
     }
@@ -300,7 +301,7 @@ extension RTSPSession {
             return
         }
         // A pull on demand goes on meanwhile.
-        reservation = try? hub.reserve(viewer.stream, app: core.address.app, session: viewer.session, on: loop)
+        reservation = hub.reserve(pausing: viewer, app: core.address.app)
         leave(then: then)
     }
 

@@ -112,6 +112,19 @@ struct RTSPServerConnectionTests {
         #expect(numbers == ["1", "2", "3"])
     }
 
+    @Test("what cannot be read is told behind the answers that wait")
+    func faultInOrder() throws {
+        var server = Self.server()
+        server.holds = true
+        server.send("DESCRIBE \(Self.url) RTSP/1.0\nCSeq: 1\n\nOPTIONS * RTSP/2.0\nCSeq: 2\n\n")
+        #expect(server.connections[1]?.isClosed == false)
+        server.answerHeld()
+        let sent = server.takeSent(1)
+        #expect(sent.hasPrefix("RTSP/1.0 200 OK\r\nCSeq: 1\r\n"))
+        #expect(sent.contains("RTSP/1.0 505 "))
+        #expect(server.connections[1]?.closed == .some(.version("RTSP/2.0")))
+    }
+
     @Test("too many requests behind one that waits end the connection")
     func flood() {
         var server = Self.server()

@@ -35,6 +35,8 @@ package struct RTSPClientSession: Sendable {
         var attempts = 1
     }
 
+    private static let maximumHeld = 1 << 18
+
     package let configuration: RTSPClientConfiguration
     /// What is asked for now: TCP after UDP has failed.
     package internal(set) var transport: RTSPTransport.Lower
@@ -46,6 +48,8 @@ package struct RTSPClientSession: Sendable {
     private var acceptDeadline: NIODeadline?
     private var random: SplitMix64
     private var reader = RTSPReader(.client)
+    /// What came while our owner was asked.
+    private var held = ByteBuffer()
     var authentication: RTSPClientAuthentication
     var redirects = 0
     var cseq = 0
@@ -101,6 +105,7 @@ package struct RTSPClientSession: Sendable {
     package mutating func start(now: NIODeadline) -> [RTSPClientAction] {
         guard step != .closed else { return [] }
         reader = RTSPReader(.client)
+        held = ByteBuffer()
         statistics.bytesReceived = 0
         session = nil
         media = []
@@ -115,11 +120,15 @@ package struct RTSPClientSession: Sendable {
 
     /// Takes bytes of the server.
     package mutating func receive(_ input: ByteBuffer, now: NIODeadline) -> [RTSPClientAction] {
-        var actions: [RTSPClientAction] = []
         statistics.bytesReceived &+= UInt64(input.readableBytes)
+        return read(input, now: now)
+    }
+
+    private mutating func read(_ input: ByteBuffer, now: NIODeadline) -> [RTSPClientAction] {
+        var actions: [RTSPClientAction] = []
         var input = input
         do throws(RTSPFault) {
-            while step != .closed, step != .connection, let event = try reader.next(from: &input) {
+            while step != .closed, step != .connection, step != .owner, let event = try reader.next(from: &input) {
                 switch event {
                 case .frame(let channel, let payload): take(channel, payload, now: now, into: &actions)
                 case .response(let response): actions += take(response, now: now)
@@ -130,6 +139,10 @@ package struct RTSPClientSession: Sendable {
             actions += close(.broken(error))
         }
         statistics.junkBytes = reader.statistics.junkBytes
+        if step == .owner {
+            held.writeBuffer(&input)
+            guard held.readableBytes <= Self.maximumHeld else { return actions + close(.broken(.tooManyRequests)) }
+        }
         return actions
     }
 
@@ -158,7 +171,10 @@ package struct RTSPClientSession: Sendable {
         guard !wanted.isEmpty else {
             return close(.unusable(step: "DESCRIBE", "the stream has no media that can be used"))
         }
-        return setUpNext(now: now)
+        let actions = setUpNext(now: now)
+        let input = held
+        held = ByteBuffer()
+        return actions + read(input, now: now)
     }
 
     /// Answers `announced`.

@@ -39,6 +39,10 @@ struct RTSPHead: Sendable {
         }
         let name = HeaderText.trim(line[..<colon])
         let value = HeaderText.trim(line[line.utf8.index(after: colon)...])
+        guard !name.isEmpty else {
+            badHeaders &+= 1
+            return false
+        }
         guard name.utf8.count <= RTSPReader.maximumNameLength, value.utf8.count <= RTSPReader.maximumValueLength
         else { throw .headerTooLong }
         headers.add(String(name), String(value))

@@ -78,6 +78,12 @@ package struct RTSPReader: Sendable {
             case .searching:
                 guard try search(&input) else { return nil }
             case .frameHeader:
+                // Without a slice of its own where it is all there: frames are many.
+                if held.readableBytes == 0, input.readableBytes >= 4 {
+                    readFrameHeader(input)
+                    input.moveReaderIndex(forwardBy: 4)
+                    continue
+                }
                 guard let header = take(4, from: &input) else { return nil }
                 readFrameHeader(header)
             case .frame(let channel, let length):

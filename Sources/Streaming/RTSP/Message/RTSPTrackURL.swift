@@ -23,13 +23,13 @@ package struct RTSPTrackURL: Hashable, Sendable {
     package init(_ url: RTSPURL) throws(Fault) {
         var base = url
         let query = url.query ?? ""
-        let querySlash = query.lastIndex(of: "/")
-        let pathSlash = url.path.lastIndex(of: "/")
-        if let slash = querySlash, let number = try Self.number(query[query.index(after: slash)...]) {
+        let querySlash = query.utf8.lastIndex(of: UInt8(ascii: "/"))
+        let pathSlash = url.path.utf8.lastIndex(of: UInt8(ascii: "/"))
+        if let slash = querySlash, let number = try Self.number(query[query.utf8.index(after: slash)...]) {
             // FFmpeg puts the control behind the query: /path?query/trackID=1.
             track = number
             base.query = String(query[..<slash])
-        } else if let slash = pathSlash, let number = try Self.number(url.path[url.path.index(after: slash)...]) {
+        } else if let slash = pathSlash, let number = try Self.number(url.path[url.path.utf8.index(after: slash)...]) {
             // The form of the specification, and GStreamer's: /path/trackID=1?query.
             track = number
             base.path = String(url.path[..<slash])

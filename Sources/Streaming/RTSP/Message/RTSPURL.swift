@@ -43,20 +43,21 @@ package struct RTSPURL: Hashable, Sendable, CustomStringConvertible {
         default: throw .scheme
         }
         let rest = text[scheme.upperBound...]
-        let end = rest.firstIndex { $0 == "/" || $0 == "?" || $0 == "#" } ?? rest.endIndex
+        // By scalars: a mark behind a slash does not make it another letter.
+        let end = rest.unicodeScalars.firstIndex { $0 == "/" || $0 == "?" || $0 == "#" } ?? rest.endIndex
         var authority = rest[..<end]
         // A password may hold an @: the last one ends it.
-        if let at = authority.lastIndex(of: "@") {
-            let parts = authority[..<at].split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-            user = Self.decoded(parts.first ?? "")
-            password = parts.count > 1 ? Self.decoded(parts[1]) : ""
-            authority = authority[authority.index(after: at)...]
+        if let at = authority.unicodeScalars.lastIndex(of: "@") {
+            let colon = authority[..<at].unicodeScalars.firstIndex(of: ":")
+            user = Self.decoded(authority[..<(colon ?? at)])
+            password = colon.map { Self.decoded(authority[..<at].unicodeScalars[$0...].dropFirst()) } ?? ""
+            authority = Substring(authority.unicodeScalars[at...].dropFirst())
         }
         (host, port) = try Self.hostAndPort(authority, defaultPort: Self.defaultPort(isTLS: isTLS))
-        let target = rest[end...].prefix { $0 != "#" }
+        let target = rest[end...].unicodeScalars.prefix { $0 != "#" }
         let question = target.firstIndex(of: "?")
         path = String(target[..<(question ?? target.endIndex)])
-        query = question.map { String(target[target.index(after: $0)...]) }
+        query = question.map { String(target[$0...].dropFirst()) }
     }
 
     package static func defaultPort(isTLS: Bool) -> Int { isTLS ? 322 : 554 }
@@ -115,5 +116,9 @@ package struct RTSPURL: Hashable, Sendable, CustomStringConvertible {
     /// What is no valid escape stays as it is.
     private static func decoded(_ text: Substring) -> String {
         PercentEncoding.decode(text) ?? String(text)
+    }
+
+    private static func decoded(_ text: Substring.UnicodeScalarView) -> String {
+        decoded(Substring(text))
     }
 }

@@ -65,6 +65,9 @@ package struct RTSPServerConnection: Sendable {
     private var authenticator: RTSPAuthenticator
     private var reader = RTSPReader(.server)
     private var waiting: [RTSPRequest] = []
+    private var waitingBytes = 0
+    /// What ends the connection once the requests before it are answered.
+    private var fault: RTSPFault?
     /// The request that the owner has not answered.
     private var question: (request: RTSPServerRequest, cseq: String)?
     private var tokens: UInt64 = 0
@@ -110,7 +113,7 @@ package struct RTSPServerConnection: Sendable {
 
     /// Takes bytes of the client.
     package mutating func receive(_ input: ByteBuffer, now: NIODeadline) -> [RTSPServerAction] {
-        guard !isClosed, refusedUntil == nil else { return [] }
+        guard !isClosed, refusedUntil == nil, fault == nil else { return [] }
         statistics.bytesReceived &+= UInt64(input.readableBytes)
         var actions: [RTSPServerAction] = []
         var input = input
@@ -133,9 +136,9 @@ package struct RTSPServerConnection: Sendable {
                 }
             }
         } catch {
-            actions += refuse(error)
+            if question != nil, error != .tooManyRequests { fault = error } else { actions += refuse(error) }
         }
-        if isClosed || refusedUntil != nil || !reader.isWithinMessage {
+        if isClosed || fault != nil || refusedUntil != nil || !reader.isWithinMessage {
             messageBegan = nil
         } else if messageBegan == nil {
             messageBegan = now
@@ -191,6 +194,7 @@ package struct RTSPServerConnection: Sendable {
         case .refused(let response):
             // Whatever is behind it is not looked at any more.
             waiting = []
+            fault = nil
             let actions = respond(to: request, RTSPServerReply(response), now: now)
             refusedUntil = now + configuration.refusalPause
             return actions
@@ -211,7 +215,10 @@ package struct RTSPServerConnection: Sendable {
         into actions: inout [RTSPServerAction]
     ) throws(RTSPFault) {
         statistics.requests &+= 1
-        guard waiting.count < configuration.maximumWaiting else { throw .tooManyRequests }
+        waitingBytes &+= request.body.readableBytes
+        guard waiting.count < configuration.maximumWaiting, waitingBytes <= 2 &* RTSPReader.maximumBodyLength else {
+            throw .tooManyRequests
+        }
         waiting.append(request)
         try goOn(now: now, into: &actions)
     }
@@ -220,6 +227,7 @@ package struct RTSPServerConnection: Sendable {
     private mutating func goOn(now: NIODeadline, into actions: inout [RTSPServerAction]) throws(RTSPFault) {
         while question == nil, !isClosed, refusedUntil == nil, !waiting.isEmpty {
             let request = waiting.removeFirst()
+            waitingBytes &-= request.body.readableBytes
             lastRequest = now
             if let agent = request.headers["User-Agent"] { userAgent = agent }
             guard let cseq = request.cseq else { throw .noCSeq }
@@ -229,6 +237,7 @@ package struct RTSPServerConnection: Sendable {
                 ask(request, cseq: cseq, now: now, into: &actions)
             }
         }
+        if question == nil, !isClosed, refusedUntil == nil, let fault { throw fault }
     }
 
     /// What needs nobody else; nil: it does.

@@ -247,7 +247,8 @@ extension RTMPRelay {
         case .shutdown: end(.hub, "the server shuts down")
         case .unsupportedCodec(let codec): end(.hub, "the other server takes no \(codec.rawValue)")
         case .stalled: end(.lost, "\(remoteAddress) takes no more bytes")
-        case .channelClosed, .sendFailed, .descriptionChanged: end(.lost, "the connection to \(remoteAddress) is closed")
+        case .channelClosed, .sendFailed, .descriptionChanged:
+            end(.lost, "the connection to \(remoteAddress) is closed")
         }
         return goodbye
     }

@@ -17,10 +17,12 @@ func fuzzRTSPMessage(_ input: [UInt8]) {
     // What is written reads as the same, and is written the same again.
     for event in whole.events {
         let bytes = written(event)
-        let again = read([bytes], side == .server ? .server : .client, 255, weighs: false)
+        let again = read([bytes], side, 255, weighs: false)
         guard again.fault == nil, let first = again.events.first else { continue }
         precondition(again.events.count == 1)
-        require([written(first)], is: [bytes], "is written as something else")
+        // Control characters have gone from it now, and blanks that stood beside them.
+        let second = read([written(first)], side, 255, weighs: false)
+        require(second.events.map(written), is: [written(first)], "is written as something else")
     }
     for piece in split.events { checkHeaders(piece) }
 }
