@@ -2,7 +2,7 @@ import NIOCore
 import NIOPosix
 
 /// One attempt of a relay: it makes connections and is told what comes of them. All of it runs on one event loop.
-protocol Relay: AnyObject {
+protocol Relay: AnyObject, SendableMetatype {
     func start()
     /// Ends, at any stage.
     func stop()

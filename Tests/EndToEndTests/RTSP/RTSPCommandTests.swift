@@ -156,11 +156,9 @@ struct RTSPCommandTests {
                     player = try Program("/usr/bin/gst-play-1.0", words)
                 } else {
                     // Of a decoder's pictures: a sink that says of each that it came.
-                    player = try Program(
-                        GStreamer.installed?.path ?? "",
-                        "-v rtspsrc location=\(url) \(options) name=s s. ! application/x-rtp,media=video ! decodebin ! \
-                        fakesink sync=false silent=false".split(separator: " ").map(String.init)
-                    )
+                    let source = "rtspsrc location=\(url) \(options) name=s s. ! application/x-rtp,media=video"
+                    let words = "-v \(source) ! decodebin ! fakesink sync=false silent=false".split(separator: " ")
+                    player = try Program(GStreamer.installed?.path ?? "", words.map(String.init))
                 }
                 let shown = options == "gst-play-1.0" ? "video/x-raw" : "chain"
                 try await wait(for: "pictures of \(options)", limit: .seconds(20)) {

@@ -81,8 +81,9 @@ struct RTSPMatrixTests {
                     try $0.start(row.clip, rtmp: site.rtmp, http: site.http, rtsp: site.rtsp, stream: "m")
                 }
                 try await wait(for: "the viewers", limit: .seconds(20)) {
-                    try await site.api.streams() == ["m"]
-                        && site.viewers(of: "m").count == readers.count { !$0.isRTSP }
+                    let viewers = try await site.viewers(of: "m").count
+                    guard viewers == readers.count(where: { !$0.isRTSP }) else { return false }
+                    return try await site.api.streams() == ["m"]
                 }
                 // Nothing tells that DESCRIBE waits.
                 try await Task.sleep(for: .seconds(1.5))
