@@ -36,7 +36,8 @@ enum MatrixPublisher: String, Hashable, Sendable {
             let output = try await tool.run(["-re", "-i", made.matroska] + copy + options + [url])
             guard output.status == 0 else { throw NeverHappened(what: "the publication by ffmpeg: \(output.errors)") }
         case .gstreamer, .librtmp, .gstreamerRTSP:
-            let pipeline = self == .gstreamerRTSP ? pipelineOverRTSP(clip, made, to: url) : pipeline(clip, made, to: url)
+            let pipeline =
+                self == .gstreamerRTSP ? pipelineOverRTSP(clip, made, to: url) : pipeline(clip, made, to: url)
             let program = try GStreamer.installed?.launch(pipeline)
             let status = try await program?.exit(limit: .seconds(40))
             guard status == 0 else {

@@ -35,7 +35,11 @@ final class LossyPublisher: Sendable {
         self.ports = ports
         let sdp = try await description()
         let url = "rtsp://127.0.0.1:\(port)/\(path)"
-        _ = try await ask("ANNOUNCE \(url)", "Content-Type: application/sdp\r\nContent-Length: \(sdp.utf8.count)\r\n", sdp)
+        _ = try await ask(
+            "ANNOUNCE \(url)",
+            "Content-Type: application/sdp\r\nContent-Length: \(sdp.utf8.count)\r\n",
+            sdp
+        )
         var session = ""
         for media in 0..<2 {
             let pair = "\(ports[2 * media])-\(ports[2 * media + 1])"
@@ -88,7 +92,8 @@ final class LossyPublisher: Sendable {
         _ = try await FFmpeg.installed?.run(["-t", "0.2", "-i", file] + outputs + ["-sdp_file", sdp])
         let text = try String(contentsOfFile: sdp, encoding: .utf8)
         var medias = text.components(separatedBy: "m=").dropFirst().enumerated().map {
-            "m=" + $0.element.trimmingCharacters(in: .whitespacesAndNewlines) + "\r\na=control:streamid=\($0.offset)\r\n"
+            "m=" + $0.element.trimmingCharacters(in: .whitespacesAndNewlines)
+                + "\r\na=control:streamid=\($0.offset)\r\n"
         }
         medias.insert("v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=loss\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n", at: 0)
         return medias.joined()

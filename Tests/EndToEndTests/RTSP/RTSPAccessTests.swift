@@ -68,7 +68,10 @@ struct RTSPAccessTests {
     }
     #endif
 
-    @Test("Basic, Digest, or both: rtsp://user:pass@ publishes and plays, a wrong password and none do not", arguments: 0...2)
+    @Test(
+        "Basic, Digest, or both: rtsp://user:pass@ publishes and plays, a wrong password and none do not",
+        arguments: 0...2
+    )
     func asksForAPassword(method: Int) async throws {
         let ffmpeg = try #require(FFmpeg.installed)
         let made = try await Self.clip.made()
@@ -80,7 +83,8 @@ struct RTSPAccessTests {
         } _: { site in
             let address = "127.0.0.1:\(site.rtsp)/live/m"
             let url = "rtsp://admin:s3cret.p%40ss@\(address)"
-            for other in ["rtsp://\(address)", "rtsp://admin:wrong@\(address)", "rtsp://root:s3cret.p%40ss@\(address)"] {
+            for other in ["rtsp://\(address)", "rtsp://admin:wrong@\(address)", "rtsp://root:s3cret.p%40ss@\(address)"]
+            {
                 let publisher = try ffmpeg.publishing(made.matroska, overRTSP: other, loops: false)
                 #expect(try await publisher.exit(limit: .seconds(20)) != 0)
                 #expect(publisher.errors.contains("401"), "\(publisher.errors)")
@@ -134,7 +138,10 @@ struct RTSPAccessTests {
             }
             for query in ["?lal_secret=\(Self.secret.uppercased())", "?a=b&lal_secret=pengrl"] {
                 for transport in ["tcp", "udp"] {
-                    let output = try await ffmpeg.pictures(["-rtsp_transport", transport, "-i", url + query], seconds: 1)
+                    let output = try await ffmpeg.pictures(
+                        ["-rtsp_transport", transport, "-i", url + query],
+                        seconds: 1
+                    )
                     #expect(output.pictures.count >= 20, "\(transport)\(query): \(output.errors)")
                 }
                 if let gstreamer = GStreamer.installed {
@@ -156,7 +163,9 @@ struct RTSPAccessTests {
         }
     }
 
-    @Test("A stream that nobody publishes is 404, a second publisher is refused, UDP that is off is 461 and ffmpeg takes TCP")
+    @Test(
+        "A stream that nobody publishes is 404, a second publisher is refused, UDP that is off is 461 and ffmpeg takes TCP"
+    )
     func refuses() async throws {
         let ffmpeg = try #require(FFmpeg.installed)
         let made = try await Self.clip.made()

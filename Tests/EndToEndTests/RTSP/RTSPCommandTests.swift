@@ -35,7 +35,8 @@ struct RTSPCommandTests {
         case ffmpegUDP = "ffmpeg -rtsp_transport udp -i URL -c copy output.mp4"
     }
 
-    private static func read(_ reader: Reader, _ url: String, in folder: TemporaryFolder) async throws -> FFmpeg.Output {
+    private static func read(_ reader: Reader, _ url: String, in folder: TemporaryFolder) async throws -> FFmpeg.Output
+    {
         let words = reader.rawValue.split(separator: " ").dropFirst().map { $0 == "URL" ? url : String($0) }
         let file = "\(folder.path)/\(reader).mp4"
         guard let ffmpeg = FFmpeg.installed else { throw NeverHappened(what: "ffmpeg") }
@@ -56,7 +57,8 @@ struct RTSPCommandTests {
         try await Turnstile.realTime.pass {
             try await Site.run { site in
                 let url = "rtsp://localhost:\(site.rtsp)/mystream"
-                let words = ["-re", "-stream_loop", "-1", "-i", "file.ts", "-c", "copy", "-f", "rtsp"] + options + [url]
+                let words =
+                    ["-re", "-stream_loop", "-1", "-i", "file.ts", "-c", "copy", "-f", "rtsp"] + options + [url]
                 let publisher = try Program(ffmpeg.path, ["-nostdin", "-v", "warning"] + words, folder: folder.path)
                 try await wait(for: "the publisher") { try await site.input(of: "mystream") != nil }
                 for reader in Reader.allCases {
@@ -123,7 +125,9 @@ struct RTSPCommandTests {
                     rtspclientsink location=\(url)
                     """
                 )
-                try await wait(for: "the publisher", limit: .seconds(20)) { try await site.input(of: "mystream") != nil }
+                try await wait(for: "the publisher", limit: .seconds(20)) {
+                    try await site.input(of: "mystream") != nil
+                }
                 for input in [
                     ["-rtsp_transport", "tcp", "-i", url], ["-rtsp_transport", "udp", "-i", url],
                     ["-i", "http://127.0.0.1:\(site.http)/mystream.flv"],
@@ -223,9 +227,15 @@ struct RTSPCommandTests {
 
 extension FFmpeg {
     /// Publishes a file over RTSP, again and again, until it is killed or refused.
-    func publishing(_ file: String, overRTSP url: String, transport: String = "tcp", loops: Bool = true) throws -> Program {
+    func publishing(
+        _ file: String,
+        overRTSP url: String,
+        transport: String = "tcp",
+        loops: Bool = true
+    ) throws -> Program {
         let loop = loops ? ["-stream_loop", "-1"] : []
-        let input = ["-v", "warning", "-nostdin", "-re"] + loop + ["-i", file, "-c", "copy", "-strict", "experimental"]
+        let input =
+            ["-v", "warning", "-nostdin", "-re"] + loop + ["-i", file, "-c", "copy", "-strict", "experimental"]
         return try Program(path, input + ["-muxdelay", "0", "-f", "rtsp", "-rtsp_transport", transport, url])
     }
 }

@@ -50,11 +50,17 @@ struct RTSPLateViewerTests {
                     try await Task.sleep(until: begin + .milliseconds(transport == "tcp" ? 1500 : 5500))
                     let asked = ContinuousClock.now
                     // Nor is it to watch for seconds in order to guess a frame rate.
-                    let input = ["-rtsp_transport", transport, "-analyzeduration", "500000", "-fpsprobesize", "0", "-i", url]
-                    let listing = ["-frames:v", "1", "-map", "0:v:0", "-fps_mode", "passthrough", "-f", "framemd5", "-"]
+                    let input = [
+                        "-rtsp_transport", transport, "-analyzeduration", "500000", "-fpsprobesize", "0", "-i", url,
+                    ]
+                    let listing = [
+                        "-frames:v", "1", "-map", "0:v:0", "-fps_mode", "passthrough", "-f", "framemd5", "-",
+                    ]
                     let output = try await ffmpeg.run(input + listing)
                     let waited = ContinuousClock.now - asked
-                    print("\(stream.rawValue) over \(transport): first picture after \(waited), of the player's start too")
+                    print(
+                        "\(stream.rawValue) over \(transport): first picture after \(waited), of the player's start too"
+                    )
                     #expect(output.errors == "", "\(transport)")
                     let first = output.pictures.first ?? ""
                     // Frames of these 12 s are all different.

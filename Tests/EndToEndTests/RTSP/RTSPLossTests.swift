@@ -71,7 +71,9 @@ struct RTSPLossTests {
                 let lost = publisher.lost
                 let damaged = Self.damaged(lost)
                 let count = lost.lost[0].count
-                print("\(count) packets of \(lost.packets[0]) lost, \(damaged.count) pictures of 300 with them: \(stat)")
+                print(
+                    "\(count) packets of \(lost.packets[0]) lost, \(damaged.count) pictures of 300 with them: \(stat)"
+                )
                 #expect(count > lost.packets[0] / 100 && damaged.count < 250)
                 // The last pictures may be waiting for what follows them.
                 let whole = (0..<297).filter { !damaged.contains($0) }
@@ -80,7 +82,10 @@ struct RTSPLossTests {
                     guard let reading else { continue }
                     let seen = try await reading.recording().pictures.map(\.hash)
                     let places = seen.map { clip.firstIndex(of: $0) ?? -1 }
-                    #expect(!places.contains(-1), "\(name): \(places.count { $0 == -1 }) damaged pictures of \(seen.count)")
+                    #expect(
+                        !places.contains(-1),
+                        "\(name): \(places.count { $0 == -1 }) damaged pictures of \(seen.count)"
+                    )
                     #expect(zip(places, places.dropFirst()).allSatisfy { $0 < $1 }, "\(name)")
                     let missed = whole.filter { !places.contains($0) }
                     #expect(missed == [], "\(name): whole pictures that did not come")
@@ -92,7 +97,9 @@ struct RTSPLossTests {
                 let missed = whole.filter { !places.contains($0) }
                 #expect(missed == [], "RTSP: whole pictures that did not come")
                 let first = seen.first?.pts ?? 0
-                let wrong = seen.indices.filter { places[$0] == -1 && !damaged.contains((seen[$0].pts - first + 20) / 40) }
+                let wrong = seen.indices.filter {
+                    places[$0] == -1 && !damaged.contains((seen[$0].pts - first + 20) / 40)
+                }
                 #expect(wrong == [], "RTSP: pictures that are wrong although nothing of them was lost")
             }
         }

@@ -13,7 +13,9 @@ struct GStreamer: Sendable {
     static let hasX264 = hasPlugin("x264")
 
     private static func hasPlugin(_ name: String) -> Bool {
-        let folders = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/local/lib", "/opt/homebrew/lib"]
+        let folders = [
+            "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/local/lib", "/opt/homebrew/lib",
+        ]
         return installed != nil
             && folders.contains { FileManager.default.fileExists(atPath: "\($0)/gstreamer-1.0/libgst\(name).so") }
     }
