@@ -54,8 +54,11 @@ import Testing
         #expect(try configuration.httpApi.permittedAddress() == "127.0.0.1:8083")
         #expect(loaded.problems.filter { $0.severity != .notice } == [])
         let notices = loaded.problems.map(\.path)
-        #expect(Set(notices).isSuperset(of: ["hls.enable", "rtsp.enable", "pprof.enable", "http_api.addr"]))
-        for served in ["record.enable_flv", "rtmp.rtmps_enable", "httpflv.enable_https", "rtmp.gop_num"] {
+        #expect(Set(notices).isSuperset(of: ["hls.enable", "pprof.enable", "http_api.addr"]))
+        for served in [
+            "record.enable_flv", "rtmp.rtmps_enable", "httpflv.enable_https", "rtmp.gop_num", "rtsp.enable",
+            "rtsp.rtsps_enable", "rtsp.ws_rtsp_enable",
+        ] {
             #expect(!notices.contains(served))
         }
     }
@@ -204,7 +207,10 @@ import Testing
     }
 
     @Test(arguments: [
-        (#"{"relay":{"pulls":[{"stream_name":"a","url":"rtsp://h/a/b"}]}}"#, "relay.pulls[0].url: \"rtsp://h/a/b\" is"),
+        (#"{"relay":{"pulls":[{"stream_name":"a","url":"srt://h/a/b"}]}}"#, "relay.pulls[0].url: \"srt://h/a/b\" is"),
+        (#"{"rtsp":{"auth_enable":true}}"#, "rtsp.auth_enable: true without rtsp.username and rtsp.password"),
+        (#"{"rtsp":{"multicast_enable":true,"multicast_range":"10.0.0.0/8"}}"#, "rtsp.multicast_range: \"10.0.0.0/8\" is"),
+        (#"{"rtsp":{"auth_method":3}}"#, "rtsp.auth_method: 3 is not allowed; allowed: 0 to 2"),
         (#"{"relay":{"pulls":[{"url":"rtmp://h/a/b"}]}}"#, "relay.pulls[0].stream_name: \"\" is not allowed"),
         (
             #"{"relay":{"pulls":[{"stream_name":"a*","url":"rtmp://h/a/b","on_demand":false}]}}"#,

@@ -215,7 +215,8 @@ struct RelaySite {
     @Test(arguments: [
         ("door", "2001 lal.base: invalid url. url=door"),
         ("rtmp://u:hunter2@h?k=hunter2", "2001 lal.base: invalid url. url=rtmp://***@h?k=***"),
-        ("rtsp://h/live/door", "2001 rtsp relay is not served by this version"),
+        ("rtsp://h", "2001 the last item of rtsp://h is no stream name: give stream_name"),
+        ("srt://h/live/door", "2001 lal.base: invalid url. url=srt://h/live/door"),
         ("rtmp://127.0.0.1/live/door", "2001 rtmp://127.0.0.1/live/door is this gateway's own stream door"),
     ])
     func pullsThatMakeNoSenseAreRefused(_ url: String, _ refusal: String) async throws {
@@ -279,7 +280,7 @@ struct RelaySite {
     @Test(arguments: [
         ("x", "rtmp://h/a/b", "2003 parse pull url failed: lal.base: invalid url. url=x"),
         (far, "http://h/a/b.flv", "2003 unsupported push url protocol: http"),
-        (far, "rtsp://h/a/b", "2003 unsupported push url protocol: rtsp"),
+        (far, "rtsp://h", "2003 start push failed: lal.base: invalid url. url=rtsp://h"),
         (far, "rtmp://h", "2003 start push failed: lal.base: invalid url. url=rtmp://h"),
         (
             far, "rtmp://127.0.0.1/live/door",

@@ -94,6 +94,7 @@ extension GatewayConfiguration {
     static var loopback: GatewayConfiguration {
         var configuration = GatewayConfiguration()
         configuration.rtmp.addr = "127.0.0.1:0"
+        configuration.rtsp.addr = "127.0.0.1:0"
         configuration.defaultHttp.httpListenAddr = "127.0.0.1:0"
         configuration.httpApi.enable = false
         configuration.gb28181.localSipIp = "127.0.0.1"
