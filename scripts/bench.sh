@@ -5,6 +5,7 @@
 #   stall        1,000 viewers of which 100 never read
 #   streams      200 streams x 5 viewers
 #   hundred      100 streams x 10 viewers, next to nginx-rtmp
+#   rtsp         500 readers over RTSP (TCP) of one stream, and 50 streams x 10, next to HTTP-FLV
 #   publish      20 and 100 publishers without a viewer, next to nginx-rtmp
 #   ingest       300 cameras: UDP ports, one UDP port, TCP ports
 #   signalling   10,000 devices register and send six keepalives in a minute
@@ -27,7 +28,7 @@ ulimit -n "$(ulimit -Hn)"
 gateway() { # gateway MERGE_WINDOW_MS [more JSON members of gb28181]
     cat >"$WORK/conf.json" <<JSON
 { merge_window_ms: $1,
-  rtmp: { enable: true, addr: "127.0.0.1:11935" },
+  rtmp: { enable: true, addr: "127.0.0.1:11935" }, rtsp: { enable: true, addr: "127.0.0.1:15544" },
   default_http: { http_listen_addr: "127.0.0.1:18080" }, httpflv: { enable: true, url_pattern: "/" },
   http_api: { enable: true, addr: "127.0.0.1:18083" },
   gb28181: { enable: true, local_sip_ip: "127.0.0.1", local_sip_port: 15060,
@@ -141,6 +142,23 @@ many() { # many STREAMS VIEWERS_EACH
     start_publishers "rtmp://127.0.0.1:11935/live/a_%d" "$streams" 90
     view "RTMP $1 x $2" "rtmp://127.0.0.1:11935/live/a_%d" "$viewers" --streams "$streams"
     view "HTTP-FLV $1 x $2" "http://127.0.0.1:18080/live/a_%d.flv" "$viewers" --streams "$streams"
+    stop_publishers
+    stop
+}
+
+rtsp() {
+    gateway "$WINDOW"
+    start_publishers "rtmp://127.0.0.1:11935/live/a_%d" 1 120
+    view "HTTP-FLV 1 x 500" http://127.0.0.1:18080/live/a_0.flv 500
+    view "RTSP 1 x 500" rtsp://127.0.0.1:15544/live/a_0 500
+    view "HTTP-FLV 1 x 500" http://127.0.0.1:18080/live/a_0.flv 500
+    view "RTSP 1 x 500" rtsp://127.0.0.1:15544/live/a_0 500
+    stop_publishers
+    start_publishers "rtmp://127.0.0.1:11935/live/a_%d" 50 120
+    view "HTTP-FLV 50 x 10" "http://127.0.0.1:18080/live/a_%d.flv" 500 --streams 50
+    view "RTSP 50 x 10" "rtsp://127.0.0.1:15544/live/a_%d" 500 --streams 50
+    view "HTTP-FLV 50 x 10" "http://127.0.0.1:18080/live/a_%d.flv" 500 --streams 50
+    view "RTSP 50 x 10" "rtsp://127.0.0.1:15544/live/a_%d" 500 --streams 50
     stop_publishers
     stop
 }

@@ -209,7 +209,10 @@ import Testing
     @Test(arguments: [
         (#"{"relay":{"pulls":[{"stream_name":"a","url":"srt://h/a/b"}]}}"#, "relay.pulls[0].url: \"srt://h/a/b\" is"),
         (#"{"rtsp":{"auth_enable":true}}"#, "rtsp.auth_enable: true without rtsp.username and rtsp.password"),
-        (#"{"rtsp":{"multicast_enable":true,"multicast_range":"10.0.0.0/8"}}"#, "rtsp.multicast_range: \"10.0.0.0/8\" is"),
+        (
+            #"{"rtsp":{"multicast_enable":true,"multicast_range":"10.0.0.0/8"}}"#,
+            "rtsp.multicast_range: \"10.0.0.0/8\" is"
+        ),
         (#"{"rtsp":{"auth_method":3}}"#, "rtsp.auth_method: 3 is not allowed; allowed: 0 to 2"),
         (#"{"relay":{"pulls":[{"url":"rtmp://h/a/b"}]}}"#, "relay.pulls[0].stream_name: \"\" is not allowed"),
         (
