@@ -45,7 +45,14 @@ enum MatrixReader: String, Hashable, Sendable {
         case webSocket(Task<[UInt8], any Error>)
     }
 
-    func start(_ clip: MatrixClip, rtmp: Int, http: Int, rtsp: Int = 0, stream: String) throws -> Running {
+    func start(
+        _ clip: MatrixClip,
+        rtmp: Int,
+        http: Int,
+        rtsp: Int = 0,
+        stream: String,
+        latm: Bool = false
+    ) throws -> Running {
         let overRTSP = "rtsp://127.0.0.1:\(rtsp)/live/\(stream)"
         let overRTMP = "rtmp://127.0.0.1:\(rtmp)/live/\(stream)"
         let overHTTP = "http://127.0.0.1:\(http)/live/\(stream).flv"
@@ -63,8 +70,8 @@ enum MatrixReader: String, Hashable, Sendable {
             let options = ["-rtsp_transport", self == .ffmpegRTSP ? "tcp" : "udp"]
             let reading = try ffmpeg.reading(overRTSP, hasVideo: clip.video != nil, options: options, pcm: clip.pcm)
             return .ffmpeg(reading)
-        case .gstreamerRTSP: return try Self.gstreamer(clip, rtsp: overRTSP, "tcp")
-        case .gstreamerRTSPUDP: return try Self.gstreamer(clip, rtsp: overRTSP, "udp")
+        case .gstreamerRTSP: return try Self.gstreamer(clip, rtsp: overRTSP, "tcp", latm)
+        case .gstreamerRTSPUDP: return try Self.gstreamer(clip, rtsp: overRTSP, "udp", latm)
         case .gstreamerRTMP: return try Self.gstreamer(clip, "rtmp2src location=\(overRTMP)")
         case .gstreamerHTTP: return try Self.gstreamer(clip, "souphttpsrc location=\(overHTTP)")
         case .webSocket:
@@ -102,7 +109,12 @@ enum MatrixReader: String, Hashable, Sendable {
         return .gstreamer(program, file: file, folder)
     }
 
-    private static func gstreamer(_ clip: MatrixClip, rtsp url: String, _ transport: String) throws -> Running {
+    private static func gstreamer(
+        _ clip: MatrixClip,
+        rtsp url: String,
+        _ transport: String,
+        _ latm: Bool
+    ) throws -> Running {
         let folder = try TemporaryFolder()
         let file = "\(folder.path)/gst.mkv"
         // Times as the packets say them: by default it evens out what it takes for a clock that is off.
@@ -111,7 +123,7 @@ enum MatrixReader: String, Hashable, Sendable {
             " s. ! application/x-rtp,media=video ! \($0.gstreamerDepayloader) ! \($0.gstreamerParser) ! queue ! m.video_0"
         }
         let audio = clip.audio.map {
-            " s. ! application/x-rtp,media=audio ! \($0.gstreamerDepayloader) ! \($0.gstreamerParser) ! queue ! m.audio_0"
+            " s. ! application/x-rtp,media=audio ! \(latm ? "rtpmp4adepay" : $0.gstreamerDepayloader) ! \($0.gstreamerParser) ! queue ! m.audio_0"
         }
         let program = try GStreamer.installed?.launch(
             "\(source) matroskamux name=m streamable=true ! filesink location=\(file) buffer-mode=2"

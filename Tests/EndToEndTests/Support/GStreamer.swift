@@ -23,4 +23,19 @@ struct GStreamer: Sendable {
     func launch(_ pipeline: String) throws -> Program {
         try Program(path, ["-q", "-e"] + pipeline.split(separator: " ").map(String.init))
     }
+
+    /// Plays a stream over RTSP until some packets of its picture came; what it printed where they did not.
+    func playsRTSP(_ url: String, _ properties: String) async throws -> String? {
+        let words =
+            "-v rtspsrc location=\(url) \(properties) name=s s. ! application/x-rtp,media=video ! fakesink silent=false"
+        let player = try Program(path, words.split(separator: " ").map(String.init))
+        // Its exit status tells nothing: a PAUSE that it interrupts itself is an error to it.
+        try? await wait(for: "50 packets") {
+            !player.isRunning || player.output.components(separatedBy: "chain").count > 50
+        }
+        let isPlaying = player.isRunning && player.output.components(separatedBy: "chain").count > 50
+        player.kill(SIGINT)
+        _ = try await player.exit(limit: .seconds(10))
+        return isPlaying ? nil : player.errors + player.output
+    }
 }
