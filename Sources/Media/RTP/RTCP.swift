@@ -37,7 +37,12 @@ package enum RTCPEvent: Equatable, Sendable {
     }
 
     /// The report blocks of a sender or receiver report, 24 bytes each.
-    private static func appendBlocks(_ bytes: RawSpan, _ range: Range<Int>, count: UInt32, into events: inout [RTCPEvent]) {
+    private static func appendBlocks(
+        _ bytes: RawSpan,
+        _ range: Range<Int>,
+        count: UInt32,
+        into events: inout [RTCPEvent]
+    ) {
         var at = range.lowerBound
         for _ in 0..<count where at + 24 <= range.upperBound && events.count < 16 {
             guard let about = bytes.uint32(at: at), let loss = bytes.uint32(at: at + 4),
