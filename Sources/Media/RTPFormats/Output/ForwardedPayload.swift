@@ -66,6 +66,11 @@ enum ForwardedPayload: Hashable, Sendable {
         /// The first part of a picture, or what goes before it.
         var beginsPicture = false
         var hasParameterSets = false
+
+        /// Later pieces begin nothing. Those of a slice tell that its beginning is lost; SEI of x265 fills two packets.
+        func ofFragment(isFirst: Bool) -> Sign {
+            isFirst ? self : Sign(kind: kind == .undecided ? .undecided : .ordinary)
+        }
     }
 
     /// For payloads that tell nothing: nil. Whether they begin an access unit only their timestamps say.
@@ -94,8 +99,8 @@ enum ForwardedPayload: Hashable, Sendable {
                 h264Unit(payload.uint8(at: at) ?? 0, payload, at &+ 1)
             }
         case 28, 29:
-            guard let fragment = payload.uint8(at: 1), fragment & 0x80 != 0 else { return Sign(kind: .ordinary) }
-            return h264Unit(fragment, payload, header & 0x1F == 28 ? 2 : 4)
+            let fragment = payload.uint8(at: 1) ?? 0
+            return h264Unit(fragment, payload, header & 0x1F == 28 ? 2 : 4).ofFragment(isFirst: fragment & 0x80 != 0)
         case 26, 27: return Sign(kind: .ordinary)
         default: return h264Unit(header, payload, 1)
         }
@@ -136,8 +141,8 @@ enum ForwardedPayload: Hashable, Sendable {
                 h265Unit((payload.uint8(at: at) ?? 0) >> 1 & 0x3F, payload, at &+ 2)
             }
         case 49:
-            guard let fragment = payload.uint8(at: 2), fragment & 0x80 != 0 else { return Sign(kind: .ordinary) }
-            return h265Unit(fragment & 0x3F, payload, 3 &+ orderNumber)
+            let fragment = payload.uint8(at: 2) ?? 0
+            return h265Unit(fragment & 0x3F, payload, 3 &+ orderNumber).ofFragment(isFirst: fragment & 0x80 != 0)
         case let type: return h265Unit(type, payload, 2 &+ orderNumber)
         }
     }
@@ -219,9 +224,12 @@ enum ForwardedPayload: Hashable, Sendable {
         return Sign(kind: type == AV1Unit.sequenceHeader ? .randomAccess : .ordinary, beginsPicture: true)
     }
 
-    /// RFC 2250 3.4: the S bit says that a sequence header is there.
+    /// RFC 2250 3.4: the S bit says that a sequence header is there. GStreamer leaves it out; the header is the first thing then.
     private static func mpegVideo(_ payload: RawSpan) -> Sign {
-        Sign(kind: (payload.uint8(at: 2) ?? 0) & 0x20 != 0 ? .randomAccess : .ordinary)
+        guard let header = payload.uint32(at: 0) else { return Sign(kind: .ordinary) }
+        let start = header & 0x0400_0000 == 0 ? 4 : 8
+        let hasSequence = header & 0x2000 != 0 || payload.uint32(at: start) == 0x1B3
+        return Sign(kind: hasSequence ? .randomAccess : .ordinary)
     }
 
     /// RFC 6416 5: headers of the stream, or a picture with coding type I.

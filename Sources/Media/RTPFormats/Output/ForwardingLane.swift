@@ -3,7 +3,7 @@ import Wire
 
 /// One media of a forwarder: its numbers, its access units, and the packets that wait for what they begin.
 struct ForwardingLane: Sendable {
-    private static let largestHeldCount = 8
+    private static let largestHeldCount = 16
     private static let largestHeldBytes = 64 << 10
     /// Numbers that fall by more are another sequence, not packets that come late.
     private static let largestMisorder = 1000
@@ -175,12 +175,12 @@ struct ForwardingLane: Sendable {
             return .append(startsAccessUnit: false, isRandomAccess: false)
         }
         if sign?.kind == .undecided {
+            // What follows is looked at again, also where too much would have to wait.
+            current = nil
             if heldCount < Self.largestHeldCount, held.readableBytes &+ packet.byteCount <= Self.largestHeldBytes {
                 hold(packet, hasParameterSets: sign?.hasParameterSets ?? false)
                 return .held
             }
-            // Too much to wait for: what follows is looked at again.
-            current = nil
             hasEnded = header.marker
             return .append(startsAccessUnit: true, isRandomAccess: false)
         }
@@ -227,7 +227,9 @@ struct ForwardingLane: Sendable {
     private mutating func restartTime(at raw: UInt32, now: NIODeadline, epoch: NIODeadline) {
         var wanted = timestamp(at: now, epoch: epoch)
         if let latest, now <= latest { wanted &+= UInt32(truncatingIfNeeded: clockRate / 50) }
-        if latest != nil { advanceTime(by: Int64(Int32(bitPattern: wanted &- latestTimestamp)), isJump: false, now: now) }
+        if latest != nil {
+            advanceTime(by: Int64(Int32(bitPattern: wanted &- latestTimestamp)), isJump: false, now: now)
+        }
         timestampShift = wanted &- raw
         latestRaw = raw
         latest = now

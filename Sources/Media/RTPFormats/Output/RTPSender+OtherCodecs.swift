@@ -70,7 +70,12 @@ extension RTPSender {
     }
 
     /// MPEG audio (RFC 2250 3.5): 16 bits of zero and the offset of a piece within its frame.
-    mutating func append(mpegAudio bytes: RawSpan, timestamp: UInt32, marker: Bool, into buffer: inout ByteBuffer) -> Bool {
+    mutating func append(
+        mpegAudio bytes: RawSpan,
+        timestamp: UInt32,
+        marker: Bool,
+        into buffer: inout ByteBuffer
+    ) -> Bool {
         guard bytes.byteCount <= 0xFFFF else { return false }
         let size = Self.largestPayload &- 4
         var at = 0

@@ -14,7 +14,8 @@ package struct WallClock: Hashable, Comparable, Sendable {
     package init(ntp: UInt64) {
         var seconds = Int64(ntp >> 32)
         if seconds < 0x8000_0000 { seconds &+= 1 << 32 }
-        nanoseconds = (seconds &- Self.epoch) &* 1_000_000_000 &+ Int64((ntp & 0xFFFF_FFFF) &* 1_000_000_000 >> 32)
+        let fraction = (ntp & 0xFFFF_FFFF) &* 1_000_000_000
+        nanoseconds = (seconds &- Self.epoch) &* 1_000_000_000 &+ Int64(fraction >> 32)
     }
 
     /// The 64 bits of NTP.

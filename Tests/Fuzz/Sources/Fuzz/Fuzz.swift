@@ -6,6 +6,7 @@ private let fuzzers: [String: @Sendable ([UInt8]) -> Void] = [
     "RTMPChunks": fuzzRTMPChunks,
     "RTMPClient": fuzzRTMPClient,
     "RTMPServer": fuzzRTMPServer,
+    "RTPForwarder": fuzzRTPForwarder,
     "RTPIngest": fuzzRTPIngest,
     "RTPStreamFramer": fuzzRTPStreamFramer,
     "RTSPClient": fuzzRTSPClient,
