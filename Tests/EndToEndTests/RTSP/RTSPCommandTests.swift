@@ -10,9 +10,9 @@ import Testing
 struct RTSPCommandTests {
     static let clip = MatrixClip(video: .h264, audio: .aac)
 
-    /// The clip as what the README publishes.
+    /// The clip as what the README publishes. FFmpeg refuses to copy AAC out of a transport stream into RTP.
     static func file(_ name: String, in folder: TemporaryFolder) async throws -> MatrixClip.Made {
-        let made = try await clip.made()
+        let made = try await (name == "file.ts" ? MatrixClip(video: .h264, audio: .mp3) : clip).made()
         let output = try await FFmpeg.installed?.run(["-i", made.path, "-c", "copy", "\(folder.path)/\(name)"])
         #expect(output?.status == 0, "\(output?.errors ?? "")")
         return made
@@ -220,7 +220,8 @@ struct RTSPCommandTests {
         for (file, log) in zip(files, ["read1.log", "read2.log", "gst.log"]) {
             #expect(text(log) == "", "\(file)")
             let output = try await FFmpeg.installed?.pictures(["-i", "\(folder.path)/\(file)"])
-            Self.expectCycle(output?.pictures ?? [], of: clip, atLeast: 40, "\(file): \(text("gbgate.log"))")
+            // Who joins a group gets no past: pictures begin with the next key frame.
+            Self.expectCycle(output?.pictures ?? [], of: clip, atLeast: 25, "\(file): \(text("gbgate.log"))")
         }
     }
 }
