@@ -142,7 +142,8 @@ extension HubFixture {
         while let head = rest.readInteger(as: UInt16.self) {
             #expect(head & 0xFF80 == 0x8200)
             let length = head & 0x7F == 126 ? Int(rest.readInteger(as: UInt16.self) ?? 0) : Int(head & 0x7F)
-            let inside = Packet.all(try #require(rest.readSlice(length: length)))
+            let payload = rest.readSlice(length: length)
+            let inside = Packet.all(try #require(payload))
             #expect(inside.count == 1)
             packets += inside
         }

@@ -3,6 +3,7 @@ import Media
 import NIOCore
 import NIOPosix
 import Testing
+import Wire
 
 @testable import Streaming
 @testable import Transport

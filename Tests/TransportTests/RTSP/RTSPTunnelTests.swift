@@ -3,6 +3,7 @@ import Hub
 import Media
 import NIOCore
 import Testing
+import Wire
 
 @testable import Streaming
 @testable import Transport
