@@ -8,6 +8,8 @@ private let fuzzers: [String: @Sendable ([UInt8]) -> Void] = [
     "RTMPServer": fuzzRTMPServer,
     "RTPIngest": fuzzRTPIngest,
     "RTPStreamFramer": fuzzRTPStreamFramer,
+    "RTSPDescription": fuzzRTSPDescription,
+    "RTSPIngest": fuzzRTSPIngest,
     "SDP": fuzzSDP,
     "SIP": fuzzSIP,
     "URL": fuzzURL,
