@@ -60,6 +60,22 @@ package struct BitReader {
         return value
     }
 
+    /// A copy of the bits from `start` to the present position, padded to a byte.
+    package func copy(from start: Int) -> [UInt8] {
+        var copied: [UInt8] = []
+        var byte: UInt8 = 0
+        for index in max(start, 0)..<max(position, start, 0) {
+            guard index >> 3 < bytes.count else { break }
+            let bit = bytes[index >> 3] >> UInt8(7 - (index & 7)) & 1
+            byte |= bit << UInt8(7 - ((index - start) & 7))
+            guard (index - start) & 7 == 7 else { continue }
+            copied.append(byte)
+            byte = 0
+        }
+        if position > start, (position - start) & 7 != 0 { copied.append(byte) }
+        return copied
+    }
+
     package mutating func skip(_ count: Int) -> Bool {
         guard count >= 0, count <= bytes.count * 8 - position else { return false }
         position += count

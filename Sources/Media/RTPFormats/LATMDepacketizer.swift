@@ -7,7 +7,6 @@ struct StreamMuxConfig: Hashable, Sendable {
     var audio: [UInt8]
     /// Frames of one AudioMuxElement.
     var subFrames: Int
-    var otherDataBits: Int
     var sampleRate: Int
     var samples: Int
     /// Bits that a frame has where it does not tell: frameLengthType 1.
@@ -15,11 +14,10 @@ struct StreamMuxConfig: Hashable, Sendable {
 
     init?(_ bytes: [UInt8]) {
         var reader = BitReader(bytes)
-        self.init(&reader, of: bytes)
+        self.init(&reader)
     }
 
-    /// - Parameter bytes: what the reader reads, to take the AudioSpecificConfig out of.
-    init?(_ reader: inout BitReader, of bytes: [UInt8]) {
+    init?(_ reader: inout BitReader) {
         guard let version = reader.bit() else { return nil }
         if version == 1 {
             // audioMuxVersionA is reserved; taraBufferFullness.
@@ -40,7 +38,9 @@ struct StreamMuxConfig: Hashable, Sendable {
         if let end {
             guard reader.skip(end - reader.position) else { return nil }
         }
-        audio = Self.bits(start..<reader.position, of: bytes)
+        audio = reader.copy(from: start)
+        // Channel layouts that nobody else reads either.
+        guard AudioSpecificConfig(audio) != nil else { return nil }
         guard let type = reader.bits(3) else { return nil }
         switch type {
         case 0:
@@ -50,14 +50,9 @@ struct StreamMuxConfig: Hashable, Sendable {
             fixedFrameBits = (Int(length) + 20) * 8
         default: return nil
         }
-        otherDataBits = 0
+        // Other data come behind the frames, and are left there.
         guard let hasOther = reader.flag() else { return nil }
-        if hasOther {
-            guard let bits = version == 1 ? Self.value(&reader) : Self.escaped(&reader), bits < 1 << 16 else {
-                return nil
-            }
-            otherDataBits = Int(bits)
-        }
+        if hasOther, (version == 1 ? Self.value(&reader) : Self.escaped(&reader)) == nil { return nil }
         guard let hasChecksum = reader.flag(), reader.skip(hasChecksum ? 8 : 0) else { return nil }
     }
 
@@ -108,18 +103,6 @@ struct StreamMuxConfig: Hashable, Sendable {
         guard let index = reader.bits(4) else { return nil }
         if index == 15 { return reader.bits(24).flatMap { $0 > 0 ? Int($0) : nil } }
         return Int(index) < AudioSpecificConfig.sampleRates.count ? AudioSpecificConfig.sampleRates[Int(index)] : nil
-    }
-
-    private static func bits(_ range: Range<Int>, of bytes: [UInt8]) -> [UInt8] {
-        var reader = BitReader(bytes)
-        guard reader.skip(range.lowerBound) else { return [] }
-        var copy: [UInt8] = []
-        var left = range.count
-        while left > 0, let part = reader.bits(min(left, 8)) {
-            copy.append(UInt8(part) << UInt8(8 - min(left, 8)))
-            left -= 8
-        }
-        return copy
     }
 }
 
@@ -203,7 +186,7 @@ struct LATMDepacketizer: Sendable {
         if format.hasConfigurationInBand {
             guard let isSame = reader.flag() else { return false }
             if !isSame {
-                guard let found = StreamMuxConfig(&reader, of: bytes) else { return false }
+                guard let found = StreamMuxConfig(&reader) else { return false }
                 configuration = found
             }
         }

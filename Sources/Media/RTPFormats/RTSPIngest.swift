@@ -52,8 +52,8 @@ package struct SenderReport: Hashable, Sendable {
 /// at once before its first frame, later in small steps. Differences below 5 ms and beyond 5 s are left alone: the one is the
 /// reports' own jitter, the other the mark of reports that are wrong.
 package struct RTSPIngest {
-    /// Where the first packet stands.
-    private static let beginning: Int64 = 90_000
+    /// Where the first packet stands: no correction makes a time negative.
+    private static let beginning: Int64 = 900_000
     private static let smallestCorrection: UInt64 = 450
     private static let largestCorrection: UInt64 = 450_000
 

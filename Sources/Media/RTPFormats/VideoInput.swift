@@ -17,6 +17,7 @@ struct VideoInput {
     private(set) var codec: VideoCodec
     private let configuration: RTSPIngestConfiguration
     private var format: Format
+    private var announced: VideoParameters?
     private var clock = DecodingClock()
     private var lastPacket = NIODeadline.uptimeNanoseconds(0)
     private var scratch: [MediaEvent] = []
@@ -59,7 +60,9 @@ struct VideoInput {
         // An EZVIZ says H265 and sends H264: a parameter set knows better.
         if !hasEmitted, codec.hasNALUnits, let found = VideoDepacketizer.recognise(payload), found != codec {
             let plain = RTPFormat(payloadType: 0, encoding: found.rawValue, clockRate: RTPFormat.videoClockRate)
+            let known = announced
             self = VideoInput(found, plain, configuration: configuration)
+            announced = known
             lastPacket = now
         }
         let (timestamp, marker) = (header.timestamp, header.marker)
@@ -170,6 +173,9 @@ struct VideoInput {
         for event in scratch {
             switch event {
             case .video(let parameters):
+                // A description that named the wrong codec may have come and gone.
+                guard parameters != announced else { continue }
+                announced = parameters
                 clock.adopt(parameters)
                 events.append(event)
             case .frame(var frame):

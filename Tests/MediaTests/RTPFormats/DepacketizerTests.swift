@@ -271,6 +271,27 @@ private let h264 = RTPFormat(payloadType: 96, encoding: "H264", clockRate: 90_00
         #expect(parameters.configuration.prefix(2) == [0x12, 0x10])
     }
 
+    @Test("86: LATM whose config has a channel layout that no decoder knows gives no sound without parameters")
+    func refusesUnknownLayouts() {
+        // Fuzzing found it: 9 channels, in the config of an element of one frame.
+        var packets = RTSPPackets()
+        packets.add(
+            [0x20, 0x00, 0x12, 0x48, 0x1F, 0xE0, 0x10, 0x10, 0x10, 0x10, 0x10, 0x10],
+            timestamp: 0,
+            marker: true
+        )
+        let format = RTPFormat(
+            payloadType: 96,
+            encoding: "MP4A-LATM",
+            clockRate: 44_100,
+            channels: 2,
+            fmtp: "cpresent=1"
+        )
+        let (events, ingest) = feed(packets, format, "audio")
+        #expect(events == [])
+        #expect(ingest.statistics.media[0].malformed == 1)
+    }
+
     @Test("87: MPEG audio of layer II is named and not taken for MP3")
     func namesOtherLayers() {
         var packets = RTSPPackets()

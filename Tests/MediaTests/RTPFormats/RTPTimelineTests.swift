@@ -72,7 +72,7 @@ private struct Source {
         source.delay = 300
         for time in stride(from: 0, to: 3000, by: 20) { source.step(time) }
         #expect(source.skew == 300)
-        #expect(source.events.pictures.map(\.pts) == source.events.pictures.indices.map { 90_000 + Int64($0) * 3600 })
+        #expect(source.events.pictures.map(\.pts) == source.events.pictures.indices.map { 900_000 + Int64($0) * 3600 })
         #expect(source.events.pictures.allSatisfy { $0.dts == $0.pts })
     }
 

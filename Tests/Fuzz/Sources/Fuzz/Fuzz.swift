@@ -10,6 +10,8 @@ private let fuzzers: [String: @Sendable ([UInt8]) -> Void] = [
     "RTPIngest": fuzzRTPIngest,
     "RTPStreamFramer": fuzzRTPStreamFramer,
     "RTSPClient": fuzzRTSPClient,
+    "RTSPDescription": fuzzRTSPDescription,
+    "RTSPIngest": fuzzRTSPIngest,
     "RTSPMessage": fuzzRTSPMessage,
     "RTSPServer": fuzzRTSPServer,
     "RTSPTransport": fuzzRTSPTransport,
