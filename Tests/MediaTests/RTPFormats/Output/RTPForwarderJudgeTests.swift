@@ -107,8 +107,8 @@ struct RTPForwarderJudgeTests {
         Source(
             encoding: "MPV",
             encoder: ["-c:v", "mpeg2video", "-g", "25", "-bf", "0", "-sc_threshold", "1000000000"],
-            suffix: "m2v",
-            payloader: "mpegvideoparse ! rtpmpvpay",
+            suffix: "mkv",
+            payloader: "matroskademux ! mpegvideoparse ! rtpmpvpay",
             depayloader: "rtpmpvdepay",
             keyFrames: 3
         ),
