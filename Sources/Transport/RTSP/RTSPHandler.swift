@@ -95,10 +95,7 @@ final class RTSPHandler: ChannelInboundHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         let wasClosed = isClosed
-        if case .post(let other, _) = phase {
-            let loop = other.eventLoop
-            loop.execute { other.value.tunnelEnded() }
-        }
+        tellOtherHalf()
         phase = .closed
         options.shared.stopWaiting(connection: peer.connection)
         timer?.cancel()
@@ -243,6 +240,12 @@ extension RTSPHandler {
         if bytes.readableBytes > 0 { receive(bytes, waited: .nanoseconds(0)) } else { schedule() }
     }
 
+    private func tellOtherHalf() {
+        guard case .post(let other, _) = phase else { return }
+        let loop = other.eventLoop
+        loop.execute { other.value.tunnelEnded() }
+    }
+
     /// Without the half that requests come through a session can neither be kept nor ended: a reader's goes on, as it may be
     /// opened anew by clients that open one for each request.
     private func tunnelEnded() {
@@ -340,6 +343,7 @@ extension RTSPHandler {
     func close(sending last: ByteBuffer = ByteBuffer()) {
         guard let context, !isClosed else { return }
         let viewer = session?.viewer
+        tellOtherHalf()
         phase = .closed
         timer?.cancel()
         timer = nil

@@ -90,10 +90,15 @@ struct RTSPFixture: Sendable {
 
 /// Pictures that say their number, in one NAL unit each, with a key frame every `group`.
 enum RTSPPictures {
-    static let sps: [UInt8] = [0x67, 0x42, 0xC0, 0x1E, 0xD9, 0x00, 0xA0, 0x47, 0xFE, 0x88]
-    static let pps: [UInt8] = [0x68, 0xCB, 0x83, 0xCB]
+    /// x264's, baseline, 320x240.
+    static let sps: [UInt8] = [
+        0x67, 0x42, 0xC0, 0x0D, 0xD9, 0x01, 0x41, 0xFB, 0x01, 0x10, 0x00, 0x00, 0x03, 0x00, 0x10, 0x00, 0x00, 0x03,
+        0x03,
+        0x20, 0xF1, 0x42, 0xA4, 0x80,
+    ]
+    static let pps: [UInt8] = [0x68, 0xCB, 0x83, 0xCB, 0x20]
     static let video = MediaEvent.video(
-        VideoParameters(codec: .h264, sps: [sps], pps: [pps], width: 640, height: 360)
+        VideoParameters(codec: .h264, sps: [sps], pps: [pps], width: 320, height: 240)
     )
     static let audio = MediaEvent.audio(AudioParameters(codec: .g711a, sampleRate: 8000, channels: 1))
     static let start = [video, audio]

@@ -6,7 +6,7 @@ import Testing
 @testable import Streaming
 @testable import Transport
 
-@Suite("RTSP: players over TCP", .timeLimit(.minutes(1)))
+@Suite("RTSP: players over TCP", .timeLimit(.minutes(3)))
 struct RTSPPlayTests {
     @Test("16: a stream that nobody publishes is not found once the time for it is over")
     func isNotFound() async throws {

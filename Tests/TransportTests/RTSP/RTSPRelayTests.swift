@@ -8,7 +8,7 @@ import Wire
 @testable import Streaming
 @testable import Transport
 
-@Suite("RTSP relays between two Hubs", .timeLimit(.minutes(1)))
+@Suite("RTSP relays between two Hubs", .timeLimit(.minutes(3)))
 struct RTSPRelayTests {
     private static func pull(
         _ url: RTSPURL,

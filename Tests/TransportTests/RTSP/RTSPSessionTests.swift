@@ -6,7 +6,7 @@ import Testing
 @testable import Streaming
 @testable import Transport
 
-@Suite("RTSP: sessions and their connections", .timeLimit(.minutes(1)))
+@Suite("RTSP: sessions and their connections", .timeLimit(.minutes(3)))
 struct RTSPSessionTests {
     @Test("43: a session that does not exist", arguments: ["SETUP", "PLAY", "PAUSE", "RECORD", "TEARDOWN"])
     func isNotFound(method: String) async throws {

@@ -141,7 +141,7 @@ final class RTSPTestClient {
             t=0 0\r
             m=video 0 RTP/AVP \(payloadType)\r
             a=rtpmap:\(payloadType) H264/90000\r
-            a=fmtp:\(payloadType) packetization-mode=1;sprop-parameter-sets=Z0LAHtkAoEf+iA==,aMuDyw==\r
+            a=fmtp:\(payloadType) packetization-mode=1;sprop-parameter-sets=Z0LADdkBQfsBEAAAAwAQAAADAyDxQqSA,aMuDyyA=\r
             a=control:trackID=0\r
 
             """

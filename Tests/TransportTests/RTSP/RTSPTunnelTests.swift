@@ -8,7 +8,7 @@ import Wire
 @testable import Streaming
 @testable import Transport
 
-@Suite("RTSP: tunnels, WebSocket, TLS, passwords", .timeLimit(.minutes(1)))
+@Suite("RTSP: tunnels, WebSocket, TLS, passwords", .timeLimit(.minutes(3)))
 struct RTSPTunnelTests {
     /// A client whose requests go in base64 through a POST, cut at odd places.
     private static func tunnelled(_ fixture: RTSPFixture, cookie: String) throws -> RTSPTestClient {

@@ -6,7 +6,7 @@ import Testing
 @testable import Streaming
 @testable import Transport
 
-@Suite("RTSP over UDP", .timeLimit(.minutes(1)))
+@Suite("RTSP over UDP", .timeLimit(.minutes(3)))
 struct RTSPUDPTests {
     @Test("38, 39: SETUP names four ports, RTP's even and RTCP's the next, and the source; packets come from there")
     func grantsPorts() async throws {
