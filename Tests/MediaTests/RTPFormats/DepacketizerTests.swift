@@ -85,7 +85,7 @@ private let h264 = RTPFormat(payloadType: 96, encoding: "H264", clockRate: 90_00
         check(packets)
     }
 
-    @Test("85: parameter sets with a time of their own belong to the picture behind them")
+    @Test("parameter sets with a time of their own belong to the picture behind them")
     func readsSetsOfAnotherTime() {
         var packets = RTSPPackets()
         for unit in Self.sets { packets.add(unit, timestamp: 1800, marker: true) }
@@ -96,7 +96,7 @@ private let h264 = RTPFormat(payloadType: 96, encoding: "H264", clockRate: 90_00
         #expect(pictures[1].pts - pictures[0].pts == 3600)
     }
 
-    @Test("85: a marker on every slice does not part the picture for long")
+    @Test("a marker on every slice does not part the picture for long")
     func readsFalseMarkers() {
         var packets = RTSPPackets()
         var wanted: [ByteBuffer] = []
@@ -139,7 +139,7 @@ private let h264 = RTPFormat(payloadType: 96, encoding: "H264", clockRate: 90_00
         #expect(ingest.statistics.invalid == 0)
     }
 
-    @Test("85: after a loss, H.265 pictures that need what came before the key frame do not pass")
+    @Test("after a loss, H.265 pictures that need what came before the key frame do not pass")
     func withholdsLeadingPictures() {
         let sets = [Synthetic.h265VPS, Synthetic.h265SPS, Synthetic.h265PPS]
         func picture(_ type: UInt8, _ seed: Int) -> [UInt8] {
@@ -203,7 +203,7 @@ private let h264 = RTPFormat(payloadType: 96, encoding: "H264", clockRate: 90_00
         #expect(feed(packets, Self.aac, "audio").events.sounds.count == 4)
     }
 
-    @Test("86: a frame that still has its ADTS header")
+    @Test("AAC that still has its ADTS header")
     func stripsADTS() throws {
         let unit = Self.units([120])[0]
         let header = try #require(ADTSHeader(sampleRate: 48_000, channels: 2, payloadLength: 120).bytes)
@@ -212,7 +212,7 @@ private let h264 = RTPFormat(payloadType: 96, encoding: "H264", clockRate: 90_00
         #expect(feed(packets, Self.aac, "audio").events.sounds.map(\.payload) == [ByteBuffer(bytes: unit)])
     }
 
-    @Test("86: lies about sizes are counted and cost no more than their packet")
+    @Test("AAC: lies about sizes are counted and cost no more than their packet")
     func survivesLies() {
         let unit = Self.units([100])[0]
         var packets = RTSPPackets()
@@ -271,7 +271,7 @@ private let h264 = RTPFormat(payloadType: 96, encoding: "H264", clockRate: 90_00
         #expect(parameters.configuration.prefix(2) == [0x12, 0x10])
     }
 
-    @Test("86: LATM whose config has a channel layout that no decoder knows gives no sound without parameters")
+    @Test("LATM whose config has a channel layout that no decoder knows gives no sound without parameters")
     func refusesUnknownLayouts() {
         // Fuzzing found it: 9 channels, in the config of an element of one frame.
         var packets = RTSPPackets()

@@ -196,7 +196,7 @@ private struct Source {
         }
     }
 
-    @Test("32 bits of timestamp wrap", arguments: [8000, 48_000, 90_000])
+    @Test("timestamps of 32 bits wrap", arguments: [8000, 48_000, 90_000])
     func unwraps(rate: Int) {
         var timeline = RTPTimeline(clockRate: rate, kind: .audio)
         timeline.anchor(0xFFFF_FF00, at: 1000, now: .milliseconds(0))

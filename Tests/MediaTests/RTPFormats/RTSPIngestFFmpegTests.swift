@@ -85,7 +85,7 @@ struct RTSPIngestFFmpegTests {
         #expect(events.parameters.first?.width == 320)
     }
 
-    @Test("85: H.264 and H.265 of ffmpeg, with the right times for B pictures", arguments: clips)
+    @Test("H.264 and H.265 of ffmpeg, with the right times for B pictures", arguments: clips)
     func readsVideoOfFFmpeg(clip: Clip) throws {
         let file = try Self.encode(clip)
         defer { try? FileManager.default.removeItem(at: file) }
@@ -105,7 +105,7 @@ struct RTSPIngestFFmpegTests {
     }
 
     @Test(
-        "85: the same without a word in the SDP, without marker bits, and without what the SPS says of B pictures",
+        "85: the same without a word in the SDP, without marker bits, and with nothing but marker bits",
         arguments: clips
     )
     func readsVideoWithoutHelp(clip: Clip) throws {
@@ -138,7 +138,7 @@ struct RTSPIngestFFmpegTests {
     }
 
     @Test(
-        "83: a depth of reordering that nobody tells is found by the order counts",
+        "a depth of reordering that nobody tells is found by the order counts",
         arguments: clips.filter { $0.codec == .h264 }
     )
     func findsReordering(clip: Clip) throws {
@@ -158,7 +158,7 @@ struct RTSPIngestFFmpegTests {
         #expect(pictures.allSatisfy { $0.dts <= $0.pts })
     }
 
-    @Test("85: payloaders of GStreamer: aggregation, parameter sets before key frames")
+    @Test("payloaders of GStreamer: aggregation, parameter sets before key frames")
     func readsVideoOfGStreamer() throws {
         guard FFmpeg.path("gst-launch-1.0") != nil else { return }
         for clip in [Self.clips[0], Self.clips[2], Self.clips[7]] {

@@ -137,7 +137,7 @@ private func expected(_ range: Range<Int>, size: Int = 3000) -> [ByteBuffer] {
         #expect(ingest.feed(other.all, from: 1000).pictures.map(\.payload) == expected(20..<40))
     }
 
-    @Test("62: an empty packet is none")
+    @Test("an empty packet is none")
     func ignoresEmptyPackets() {
         var packets = RTSPPackets()
         packets.add([], timestamp: 0xFFFF_0000)

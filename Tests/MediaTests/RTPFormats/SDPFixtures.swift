@@ -1,4 +1,4 @@
-/// Session descriptions as devices write them, retyped from public reports, with what is wrong in them.
+/// Session descriptions with what is wrong in those of devices.
 enum SDPFixtures {
     struct Device: CustomStringConvertible, Sendable {
         var name: String
@@ -10,7 +10,11 @@ enum SDPFixtures {
         var description: String { name }
     }
 
-    static let all: [Device] = [
+    static let all = reported + composed
+
+    /// Retyped from issues of other projects; shortened, and where a report shows only some lines, completed. Dahua, TP-Link and
+    /// the video server each join two reports, and Foscam's time is that of another.
+    private static let reported: [Device] = [
         Device(
             name: "Hikvision recorder: fmtp of another payload type, no rate of the sound's channels",
             sdp: """
@@ -276,6 +280,10 @@ enum SDPFixtures {
             controls: ["trackID=1"],
             sessionControl: "*"
         ),
+    ]
+
+    /// Not seen: written here in the manner of the devices, with the faults that they are known for.
+    private static let composed: [Device] = [
         Device(
             name: "Sony SNC: an empty connection, a payload type without a map",
             sdp: """
