@@ -12,7 +12,7 @@ package struct RTPPackager: Sendable {
 
     private var video: Video?
     private var audio: Audio?
-    /// Medias by place that no frame comes for keep their sources for the next publisher.
+    /// Sources of medias that no frame comes for, by place: kept for the next publisher.
     private var idle: [Int: RTPContinuity.Source] = [:]
     private let canonicalName: UInt64
     private let continuing: RTPContinuity?
@@ -84,8 +84,16 @@ package struct RTPPackager: Sendable {
                     channels: min(max(format.channels ?? 1, 1), 64),
                     aacLength: AudioFrameLength.aac(configuration)
                 )
-            } else if let source = continuing?[index] {
-                idle[index] = source
+            } else {
+                idle[index] =
+                    continuing?[index]
+                    ?? RTPContinuity.Source(
+                        ssrc: ssrc,
+                        sequenceNumber: sender.sequenceNumber,
+                        timestamp: offset,
+                        time: .uptimeNanoseconds(0),
+                        clockRate: format.clockRate
+                    )
             }
         }
     }

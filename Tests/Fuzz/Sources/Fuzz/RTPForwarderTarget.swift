@@ -76,7 +76,9 @@ func fuzzRTPForwarder(_ bytes: [UInt8]) {
         let frame = Frame(track: track, dts: Int64(now), pts: Int64(now), isKey: true, payload: payload)
         buffer.clear()
         packager.package(frame, now: deadline, into: &buffer)
-        check(buffer, from: 0, source: packager.sources[track == .video ? 0 : 1], media: track == .video ? 0 : 1)
+        // The first media of a kind is the one that is sent.
+        let media = track == .video || encoding == "MPEG4-GENERIC" ? 0 : 1
+        check(buffer, from: 0, source: packager.sources[media], media: media)
     }
 }
 
