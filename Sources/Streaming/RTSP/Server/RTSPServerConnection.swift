@@ -23,6 +23,7 @@ package struct RTSPServerConfiguration: Sendable {
 }
 
 /// What the owner of a connection is to do. Every request is answered once, with `respond`, now or later; those behind it wait.
+/// The actions that `respond` gives come before the rest of those that brought the request; after a close there are none.
 package enum RTSPServerAction: Hashable, Sendable {
     case send(ByteBuffer)
     /// To be answered with `RTSPServerReply.description` or a status.

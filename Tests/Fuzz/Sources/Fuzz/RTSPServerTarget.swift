@@ -56,6 +56,8 @@ private struct Owner {
 
     mutating func perform(_ actions: [RTSPServerAction]) {
         for action in actions {
+            // The answer to a request may end the connection: what stands behind that request is of no more use.
+            if isClosed, case .frame = action { continue }
             precondition(!isClosed, "goes on after its end")
             switch action {
             case .send(let bytes):
@@ -150,10 +152,10 @@ private struct Owner {
             session = nil
             respond(request, reply)
         }
-        check(session)
+        checkSession()
     }
 
-    private func check(_ session: RTSPServerSession?) {
+    private func checkSession() {
         guard let session else { return }
         let setups = session.setups
         precondition(Set(setups.map(\.media)).count == setups.count, "a media twice")
