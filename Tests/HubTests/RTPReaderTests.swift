@@ -105,6 +105,20 @@ extension HubFixture {
         #expect(log.position == output.bytes.readableBytes)
     }
 
+    @Test func parameterSetsStandBeforeEachKeyFrame() throws {
+        let fixture = HubFixture()
+        let publisher = try publish(fixture)
+        let (_, output) = try fixture.read()
+        fixture.play(publisher, pictures: 25)
+        let packets = Packet.all(try output.drain()).filter { $0.channel == 0 }
+        let times = Set(packets.map(\.timestamp)).sorted { $0 &- packets[0].timestamp < $1 &- packets[0].timestamp }
+        for time in [times[0], times[10], times[20]] {
+            let first = try #require(packets.first { $0.timestamp == time })
+            // Alone, or with others in one packet.
+            #expect([7, 24].contains(first.bytes[12] & 0x1F))
+        }
+    }
+
     @Test func readersGetTheirOwnChannels() throws {
         let fixture = HubFixture()
         let publisher = try publish(fixture)
@@ -245,6 +259,8 @@ extension HubFixture {
         #expect(!early.isClosed)
         let packets = Packet.all(try output.drain())
         #expect(packets.allSatisfy { $0.channel < 2 })
+        // In each key frame, also of those since: 42 pictures, of which each tenth is one.
+        #expect(packets.filter { $0.channel == 0 && [7, 24].contains($0.bytes[12] & 0x1F) }.count >= 4)
         let numbers = packets.filter { $0.channel == 0 }.map(\.sequence)
         #expect(numbers.count > 30 && zip(numbers, numbers.dropFirst()).allSatisfy { $1 == $0 &+ 1 })
         #expect(Packet.all(try late.drain()).contains { $0.channel == 2 })

@@ -109,11 +109,12 @@ final class RTPOutput {
     func change(_ description: StreamDescription) -> Bool {
         guard description.isCompatible(with: offer.description) else { return false }
         if let packager, description.media.count != offer.description.media.count {
-            let grown = RTPPackager(
+            var grown = RTPPackager(
                 description: description,
                 seed: .random(in: .min ... .max),
                 continuing: packager.continuity
             )
+            if let video = publisher.video { grown.take(video) }
             self.packager = grown
             offer.sources = grown.sources
         }

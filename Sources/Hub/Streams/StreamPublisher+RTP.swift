@@ -28,7 +28,7 @@ extension StreamPublisher {
 
     /// The tracks of a stream are known that comes as frames.
     func describe() {
-        guard rtp == nil, let description = StreamDescription(video: video, audio: audio) else { return }
+        guard rtp == nil, !isReleasing, let description = StreamDescription(video: video, audio: audio) else { return }
         begin(RTPOutput(description, of: self, isForwarding: false, continuing: continuity))
         if let video { rtp?.take(video, isNew: false) }
     }

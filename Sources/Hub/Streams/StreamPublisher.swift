@@ -76,6 +76,7 @@ package final class StreamPublisher {
     }
 
     var isSettled: Bool { settlement == nil }
+    private(set) var isReleasing = false
 
     /// Begins with the viewers that wait.
     func start(_ entrance: StreamRegistry.Entrance) {
@@ -129,8 +130,15 @@ package final class StreamPublisher {
             return
         }
         guard settlement?.receive(event) == true, let held = settlement?.release() else { return }
+        release(held)
+    }
+
+    private func release(_ held: [MediaEvent]) {
         settlement = nil
+        // Of all tracks at once, or who waits for the description is told of the first one.
+        isReleasing = true
         for event in held { process(event) }
+        isReleasing = false
         beginReaders()
     }
 
@@ -198,9 +206,7 @@ package final class StreamPublisher {
         guard !isFinished else { return }
         // A stream that was too short to settle is not lost.
         if let held = settlement?.release(), !held.isEmpty {
-            settlement = nil
-            for event in held { process(event) }
-            beginReaders()
+            release(held)
         }
         isFinished = true
         onKick = nil

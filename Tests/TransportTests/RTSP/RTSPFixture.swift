@@ -149,6 +149,7 @@ struct RTSPPictureReader {
     private(set) var senderReports: [Int: Int] = [:]
     private(set) var largest = 0
 
+    /// What the SDP says of parameter sets is left aside: they are in-band.
     init(_ sdp: ByteBuffer) throws {
         let description = try DescribedStream(sdp: Array(sdp.readableBytesView)).description
         ingest = RTSPIngest(description, configuration: RTSPIngestConfiguration(transport: .tcp))

@@ -115,6 +115,7 @@ struct RTSPRecordTests {
             let input = try #require(await fixture.hub.snapshot(of: "x"))
             #expect(input.video?.codec == .h264 && input.audio?.codec == .g711a)
             #expect(input.publisher?.info.kind == .rtspPublisher)
+            #expect(try publisher.ask("OPTIONS").status.code == 200)
         }
     }
 

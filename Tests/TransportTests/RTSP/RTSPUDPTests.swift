@@ -170,6 +170,7 @@ struct RTSPUDPTests {
             }
             #expect(try player.read(pictures: 12).numbers == Array(0..<12))
             #expect(fixture.hub.publisher(of: "x") != nil)
+            #expect(!client.socket.isEnded)
             try await fixture.wait { fixture.hub.publisher(of: "x") == nil }
             try await fixture.wait { !fixture.ends.reports.isEmpty }
             #expect(fixture.ends.reports.first?.fault == .timeout(.media))
