@@ -181,6 +181,12 @@ struct FFmpegReading: Sendable {
         )
     }
 
+    /// Over UDP a sender report may be read before the first packet. FFmpeg takes its time for the beginning then, and finds the first
+    /// pictures, which are older, before it.
+    var complaintsOverUDP: [String] {
+        complaints.filter { !$0.contains("Non-monoton") && !$0.contains("Invalid DTS") }
+    }
+
     /// Complaints but those of an end without warning, which a live stream has.
     var complaints: [String] {
         let usual = [

@@ -143,7 +143,8 @@ enum MatrixReader: String, Hashable, Sendable {
         switch running {
         case .ffmpeg(let reading):
             let recording = try await reading.recording()
-            return reading.complaints + recording.faults(against: source, leniency)
+            let complaints = self == .ffmpegRTSPUDP ? reading.complaintsOverUDP : reading.complaints
+            return complaints + recording.faults(against: source, leniency)
         case .gstreamer(let program, let file, _):
             _ = try await program.exit(limit: .seconds(20))
             guard let ffmpeg = clip.video == .av1 ? clip.tool : clip.toolOverRTSP else { return [] }

@@ -56,7 +56,7 @@ struct RTSPAccessTests {
                     let recording = try await player.recording()
                     let leniency = RTSPLeniency(keptAtTheEnd: 1, synchronisedFrom: 1500)
                     #expect(recording.faults(against: made.recording, leniency) == [], "\(player.program.errors)")
-                    #expect(player.complaints == [])
+                    #expect(player.complaintsOverUDP == [])
                 }
                 if let gstreamer {
                     _ = try await gstreamer.exit(limit: .seconds(20))

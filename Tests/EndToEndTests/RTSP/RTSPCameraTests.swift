@@ -32,8 +32,7 @@ struct RTSPCameraTests {
                 try await site.withCameras([camera]) { _ in
                     let answer = try await site.api.invite(camera.id, camera.channels[0].id, stream: "gate", tcp: flag)
                     #expect(answer.code == 0, "\(answer.text)")
-                    let seen = try await Self.watch("gate", site: site, pcm: "alaw")
-                    for (reader, recording) in seen {
+                    for (reader, recording) in try await Self.watch("gate", site: site, pcm: "alaw") {
                         RTSPCommandTests.expectCycle(recording.pictures.map(\.hash), of: clip, atLeast: 60, reader)
                         let middle = Array(recording.samples.dropFirst(500).prefix(12_000))
                         #expect(middle.count == 12_000, "\(reader)")
@@ -43,7 +42,6 @@ struct RTSPCameraTests {
                             "\(reader): the sound is not the clip's"
                         )
                     }
-                    Self.expectOneShift(seen)
                 }
             }
         }
@@ -106,48 +104,5 @@ struct RTSPCameraTests {
             }
         }
         return seen
-    }
-
-    /// Sound is as far from the picture for every reader as it is over HTTP: the last second of each is looked at, in which every
-    /// reader has had sender reports. The gateway packs both tracks itself and knows of both to the millisecond.
-    private static func expectOneShift(_ seen: [(String, Recording)]) {
-        /// What of the sound is heard when a picture of the last second is shown: bytes, and milliseconds off.
-        func heard(_ recording: Recording) -> [String: Int] {
-            var played = 0
-            var begin: [Int: (Int, Int)] = [:]
-            for (index, packet) in recording.packets.audio.enumerated() {
-                begin[index] = (packet.pts, played)
-                played += packet.size
-            }
-            guard let last = begin[recording.packets.audio.count - 1] else { return [:] }
-            var result: [String: Int] = [:]
-            for picture in recording.pictures.suffix(20) {
-                // The sample that is heard with it, counted from the last packet on.
-                let sample = last.1 + 8 * (picture.pts - last.0)
-                result[picture.hash] = sample
-            }
-            return result
-        }
-        guard let reference = seen.first(where: { $0.0 == MatrixReader.ffmpegHTTP.rawValue }) else { return }
-        for (name, recording) in seen where name != reference.0 {
-            let here = heard(recording)
-            let there = heard(reference.1)
-            // Samples are told apart by what is around them.
-            var distances: [Int] = []
-            for (hash, sample) in here {
-                guard let other = there[hash], sample >= 0, sample + 400 <= recording.samples.count else { continue }
-                let piece = Data(recording.samples[sample..<sample + 400])
-                let around = max(0, other - 2000)
-                guard around + 400 <= reference.1.samples.count else { continue }
-                let range = Data(reference.1.samples[around..<min(reference.1.samples.count, other + 2400)])
-                guard let found = range.range(of: piece) else {
-                    distances.append(.max)
-                    continue
-                }
-                distances.append(abs(around + found.lowerBound - other) / 8)
-            }
-            #expect(!distances.isEmpty, "\(name): nothing to compare")
-            #expect(distances.allSatisfy { $0 <= 10 }, "\(name): sound is off by \(distances) ms")
-        }
     }
 }

@@ -144,7 +144,8 @@ struct RTSPCommandTests {
     @Test(
         "gst-launch-1.0 rtspsrc location=… [protocols=tcp], as it is in the README, and gst-play-1.0",
         .enabled(if: GStreamer.installed != nil, "GStreamer is not installed"),
-        arguments: ["latency=0", "protocols=tcp latency=0", "protocols=udp latency=0", "gst-play-1.0"]
+        arguments: ["latency=0", "protocols=tcp latency=0", "protocols=udp latency=0"]
+            + (GStreamer.player == nil ? [] : ["gst-play-1.0"])
     )
     func playsWithGStreamer(options: String) async throws {
         let ffmpeg = try #require(FFmpeg.installed)
@@ -157,7 +158,7 @@ struct RTSPCommandTests {
                 let player: Program
                 if options == "gst-play-1.0" {
                     let words = ["--videosink=fakesink", "--audiosink=fakesink", "--no-interactive", "--verbose", url]
-                    player = try Program("/usr/bin/gst-play-1.0", words)
+                    player = try Program(GStreamer.player ?? "", words)
                 } else {
                     // Of a decoder's pictures: a sink that says of each that it came.
                     let source = "rtspsrc location=\(url) \(options) name=s s. ! application/x-rtp,media=video"
@@ -171,8 +172,10 @@ struct RTSPCommandTests {
                 #expect(player.isRunning, "\(player.errors)")
                 #expect(!player.output.contains("ERROR") && !player.errors.contains("ERROR"), "\(player.errors)")
                 player.kill(SIGINT)
-                _ = try await player.exit(limit: .seconds(10))
-                try await wait(for: "the player's leave") { try await site.viewers(of: "mystream").isEmpty }
+                // Over UDP only TEARDOWN tells: nothing does when it had to be killed.
+                if try await player.exit(limit: .seconds(15)) != SIGKILL {
+                    try await wait(for: "the player's leave") { try await site.viewers(of: "mystream").isEmpty }
+                }
                 publisher.kill(SIGKILL)
             }
         }
@@ -221,7 +224,7 @@ struct RTSPCommandTests {
             #expect(text(log) == "", "\(file)")
             let output = try await FFmpeg.installed?.pictures(["-i", "\(folder.path)/\(file)"])
             // Who joins a group gets no past: pictures begin with the next key frame.
-            Self.expectCycle(output?.pictures ?? [], of: clip, atLeast: 25, "\(file): \(text("gbgate.log"))")
+            Self.expectCycle(output?.pictures ?? [], of: clip, atLeast: 20, "\(file): \(text("gbgate.log"))")
         }
     }
 }

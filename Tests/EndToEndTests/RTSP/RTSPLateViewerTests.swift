@@ -39,12 +39,12 @@ struct RTSPLateViewerTests {
         try await Turnstile.realTime.pass {
             try await Site.run { site in
                 let url = "rtsp://127.0.0.1:\(site.rtsp)/live/m"
-                let begin = ContinuousClock.now
                 let publisher =
                     stream == .h264RTMP
                     ? try ffmpeg.publishing(file, to: "rtmp://127.0.0.1:\(site.rtmp)/live/m", loops: false)
                     : try ffmpeg.publishing(file, overRTSP: url, loops: false)
                 try await wait(for: "the publisher") { try await site.input(of: "m") != nil }
+                let begin = ContinuousClock.now
                 for transport in ["tcp", "udp"] {
                     // Far from either key frame.
                     try await Task.sleep(until: begin + .milliseconds(transport == "tcp" ? 1500 : 5500))

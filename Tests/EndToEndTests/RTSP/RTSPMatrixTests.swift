@@ -115,6 +115,9 @@ struct RTSPMatrixTests {
         }
         // Its first sender reports come seconds later: until then what arrives together belongs together.
         if row.publisher == .gstreamerRTSP { leniency.tolerance = 120 }
+        // What it makes of the payload of its own packets (RFC 6416) is not what went in; FFmpeg gets it right.
+        let isGStreamer = reader == .gstreamerRTSP || reader == .gstreamerRTSPUDP
+        if row.publisher == .gstreamerRTSP, isGStreamer, row.clip.audio == .aac { leniency.comparesSound = false }
         return leniency
     }
 }

@@ -8,6 +8,9 @@ struct GStreamer: Sendable {
         .first { FileManager.default.isExecutableFile(atPath: $0) }
         .map(GStreamer.init)
 
+    /// Its player, in the package gstreamer1.0-plugins-base-apps.
+    static let player = ["/usr/bin/gst-play-1.0", "/usr/local/bin/gst-play-1.0"]
+        .first { FileManager.default.isExecutableFile(atPath: $0) }
     /// GStreamer's client of RTSP servers that are published to, in a package of its own.
     static let hasRTSPClientSink = hasPlugin("rtspclientsink")
     static let hasX264 = hasPlugin("x264")
