@@ -11,7 +11,7 @@ extension StreamPublisher {
         loop.assertInEventLoop()
         guard !isFinished, !gate.isClosed else { return }
         expect(video: video, audio: audio)
-        begin(RTPOutput(description, of: self, isForwarding: true, continuing: continuity))
+        begin(RTPOutput(description.allowingFragments, of: self, isForwarding: true, continuing: continuity))
     }
 
     /// Passes a packet of a media on to RTSP readers; `receive` afterwards, with an empty list at least, has it sent.
