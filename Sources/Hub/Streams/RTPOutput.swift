@@ -32,6 +32,9 @@ final class RTPOutput {
     private var nextReport = NIODeadline.uptimeNanoseconds(0)
     private var earliestReport = NIODeadline.uptimeNanoseconds(0)
     private var keyTime: Int64?
+    /// Medias that a sender report was about: the first packet of each has one at once, or players would guess how sound and picture
+    /// stand to each other.
+    private var reported: Set<Int> = []
     /// Nothing is appended up to the next key frame.
     private var isPaused = false
     private(set) var droppedPackets = 0
@@ -153,7 +156,7 @@ final class RTPOutput {
         var isWritten = true
         publisher.dispatcher.withScratch { bytes in
             packager?.package(frame, now: now, into: &bytes)
-            if isReportDue(now, startsGOP: startsGOP) {
+            if isReportDue(now, startsGOP: startsGOP, media: frame.track == .video ? 0 : 1) {
                 packager?.appendSenderReports(now: now, wallClock: wallClock(age), into: &bytes)
             }
         } read: { bytes in
@@ -173,7 +176,7 @@ final class RTPOutput {
             unit = forwarder?.forward(packet, media: media, now: now, into: &bytes)
             guard let unit, unit.byteCount > 0 else { return }
             let starts = startsGroup(unit)
-            if isReportDue(now, startsGOP: starts) {
+            if isReportDue(now, startsGOP: starts, media: media) {
                 forwarder?.appendSenderReports(now: now, wallClock: wallClock(), into: &bytes)
             }
             limitIdle(log, startsGOP: starts, bytes: bytes.readableBytes)
@@ -227,8 +230,9 @@ final class RTPOutput {
         }
     }
 
-    private func isReportDue(_ now: NIODeadline, startsGOP: Bool) -> Bool {
-        guard now >= nextReport || startsGOP && now >= earliestReport else { return false }
+    private func isReportDue(_ now: NIODeadline, startsGOP: Bool, media: Int) -> Bool {
+        let isFirst = reported.insert(media).inserted
+        guard isFirst || now >= nextReport || startsGOP && now >= earliestReport else { return false }
         nextReport = now + Self.reportInterval
         earliestReport = now + Self.shortestInterval
         return true

@@ -77,6 +77,12 @@ final class RTSPDatagramPorts: DatagramConsumer {
         onPacket(packet, media, socket === rtcp, now)
     }
 
+    /// Reads what has come.
+    func drain(now: NIODeadline) {
+        _ = rtp?.ready(now: now)
+        _ = rtcp?.ready(now: now)
+    }
+
     func kernelDropped(_ total: UInt32) {}
 
     func send(_ datagrams: UnsafeBufferPointer<iovec>, isRTCP: Bool) -> Int {

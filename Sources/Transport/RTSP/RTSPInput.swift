@@ -73,6 +73,16 @@ final class RTSPInput {
         feed()
     }
 
+    /// The stream is over: what was waited for does not come any more.
+    func finish(now: NIODeadline) {
+        let publisher = publisher
+        ingest.advance(to: now + .seconds(1), into: &events) { packet, media in
+            publisher.forward(packet, media: media)
+        }
+        isFed = false
+        feed()
+    }
+
     /// RTCP receiver reports, for the medias that have sent something.
     func receiverReports(now: NIODeadline) -> [(media: Int, report: [UInt8])] {
         description.media.indices.compactMap { media in

@@ -74,6 +74,8 @@ final class RTSPSession {
             punch()
         case .teardown(let answer):
             leave { [self] in
+                // What a publisher has sent over UDP before it said so lies in the sockets, which are read on a tick.
+                for port in ports.values { port.drain(now: loop.now) }
                 // First, for the client may ask for the same ports or name at once.
                 end(nil)
                 reply(answer)
@@ -142,7 +144,7 @@ final class RTSPSession {
         isEnded = true
         timer?.cancel()
         timer = nil
-        input?.feed()
+        input?.finish(now: loop.now)
         report(fault)
         publisher?.finish()
         publisher = nil

@@ -72,7 +72,7 @@ struct RTSPServerConnectionTests {
     func describes() throws {
         var server = Self.server()
         for (url, base) in [
-            (Self.url, Self.url + "/"), (Self.url + "/", Self.url + "/"), (Self.url + "?k=v", Self.url + "?k=v/"),
+            (Self.url, Self.url + "/"), (Self.url + "/", Self.url + "/"), (Self.url + "?k=v", Self.url + "/?k=v"),
             ("rtsp://joe:word@192.0.2.9:5544/live/camera1", Self.url + "/"),
         ] {
             let answer = try server.ask("DESCRIBE", url, ["Accept: application/sdp"])

@@ -201,6 +201,11 @@ enum ForwardedPayload: Hashable, Sendable {
     }
 
     /// RFC 9628 4.2: B begins a frame, P says that it is predicted; of several layers the lowest decides.
+    private static func isKeyFrame(_ payload: RawSpan) -> Bool {
+        guard let descriptor = VP9Descriptor(payload) else { return false }
+        return VP9FrameHeader(keyFrame: payload.extracting(descriptor.length..<payload.byteCount)) != nil
+    }
+
     private static func vp9(_ payload: RawSpan) -> Sign {
         guard let first = payload.uint8(at: 0), first & 0x08 != 0 else { return Sign(kind: .ordinary) }
         var layer: UInt8 = 0
@@ -209,7 +214,8 @@ enum ForwardedPayload: Hashable, Sendable {
             if first & 0x80 != 0 { at &+= payload.uint8(at: 1) ?? 0 >= 0x80 ? 2 : 1 }
             layer = (payload.uint8(at: at) ?? 0) >> 1 & 7
         }
-        let isKey = first & 0x40 == 0 && layer == 0
+        // The frame itself says it: FFmpeg's descriptor calls no frame predicted.
+        let isKey = first & 0x40 == 0 && layer == 0 && isKeyFrame(payload)
         return Sign(kind: isKey ? .randomAccess : .ordinary, beginsPicture: layer == 0)
     }
 

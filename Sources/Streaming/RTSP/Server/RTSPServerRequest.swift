@@ -118,10 +118,11 @@ package struct RTSPServerReply: Hashable, Sendable {
     ///
     /// - Parameter sdp: its controls are relative: `trackID=N`, by the media's place.
     package static func description(_ sdp: [UInt8], of request: RTSPServerRequest) -> RTSPServerReply {
-        var base = request.url?.text ?? ""
-        // A client joins the control behind it; a second slash would make another path.
-        if base.utf8.last != UInt8(ascii: "/") { base += "/" }
-        let headers: RTSPHeaders = ["Content-Base": base, "Content-Type": "application/sdp"]
+        var base = request.url
+        // A client joins the control behind it; a second slash would make another path. GStreamer joins as RFC 3986 says, by the
+        // path alone: the slash belongs there and not behind the query.
+        if let path = base?.path, path.utf8.last != UInt8(ascii: "/") { base?.path = path + "/" }
+        let headers: RTSPHeaders = ["Content-Base": base?.text ?? "", "Content-Type": "application/sdp"]
         return RTSPServerReply(RTSPResponse(.ok, headers: headers, body: .init(bytes: sdp)))
     }
 }
