@@ -285,6 +285,7 @@ struct RTSPRelayTests {
     private static func serve(_ listener: TestSocket, _ answers: [[String]]) {
         for connection in answers {
             guard let peer = listener.accept() else { return }
+            peer.waitForBytes()
             for answer in connection {
                 guard let request = peer.receive().map({ String(decoding: $0, as: UTF8.self) }) else { break }
                 let cseq = request.split(separator: "\r\n").first { $0.hasPrefix("CSeq:") } ?? "CSeq: 0"

@@ -100,7 +100,7 @@ struct RTSPSessionTests {
     @Test("50: over UDP a player that says nothing is forgotten; RTCP is enough to stay")
     func forgetsSilentPlayers() async throws {
         try await RTSPFixture.with {
-            $0.timeouts.control = .milliseconds(400)
+            $0.timeouts.control = .seconds(1)
             $0.timeouts.margin = .zero
         } _: { fixture in
             _ = try await fixture.publish()
@@ -110,11 +110,11 @@ struct RTSPSessionTests {
             let answer = try client.setUp(0, media.transport)
             let ports = try #require(try RTSPTransport((answer.headers["Transport"] ?? "")[...]).serverPort)
             #expect(try client.ask("PLAY").status.code == 200)
-            for _ in 0..<10 {
+            for _ in 0..<15 {
                 media.rtcp.send(RTCPPacket.emptyReceiverReport(from: 1), to: Int(ports.rtcp))
-                try await Task.sleep(for: .milliseconds(100))
+                pace(milliseconds: 100)
             }
-            #expect(await fixture.hub.snapshot(of: "x")?.viewers.count == 1)
+            #expect(fixture.hub.presence(of: "x")?.viewers == 1)
             try await fixture.wait { await fixture.hub.snapshot(of: "x")?.viewers.isEmpty == true }
             #expect(fixture.ends.reports.map(\.fault) == [.timeout(.control)])
         }

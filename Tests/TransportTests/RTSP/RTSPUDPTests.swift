@@ -147,7 +147,7 @@ struct RTSPUDPTests {
     @Test("51, 62: a publisher over UDP is called at RECORD, needs no keepalive, and is over when it is silent")
     func recordsOverUDP() async throws {
         try await RTSPFixture.with {
-            $0.timeouts.media = .milliseconds(500)
+            $0.timeouts.media = .seconds(1)
             $0.connection.idleTimeout = .milliseconds(300)
         } _: { fixture in
             let media = try RTSPTestPorts()
@@ -166,7 +166,7 @@ struct RTSPUDPTests {
                 for packet in source.packets(number, isKey: number == 0, size: 3000) {
                     media.rtp.send(packet, to: Int(server.rtp))
                 }
-                try await Task.sleep(for: .milliseconds(60))
+                pace(milliseconds: 100)
             }
             #expect(try player.read(pictures: 12).numbers == Array(0..<12))
             #expect(fixture.hub.publisher(of: "x") != nil)
