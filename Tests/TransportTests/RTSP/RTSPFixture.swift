@@ -8,6 +8,9 @@ import Testing
 
 @testable import Transport
 
+/// One after the other: their clients block the threads that they run on, which others need too.
+@Suite("RTSP through its ports", .serialized) enum RTSPPortTests {}
+
 /// A Hub with an RTSP port on a free port of loopback.
 struct RTSPFixture: Sendable {
     let group: MultiThreadedEventLoopGroup
