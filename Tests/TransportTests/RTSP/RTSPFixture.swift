@@ -8,6 +8,9 @@ import Testing
 
 @testable import Transport
 
+/// One after the other, on one thread.
+@Suite("RTSP through its ports", .serialized) enum RTSPPortTests {}
+
 /// A Hub with an RTSP port on a free port of loopback.
 struct RTSPFixture: Sendable {
     let group: MultiThreadedEventLoopGroup
@@ -25,6 +28,18 @@ struct RTSPFixture: Sendable {
 
         func add(_ report: RTSPSessionReport) { state.withLock { $0.reports.append(report) } }
         func add(_ fault: RTSPFault) { state.withLock { $0.faults.append(fault) } }
+    }
+
+    /// The clients of these tests block: on a thread of their own, for those of tasks are few.
+    private static let thread = BlockingThread()
+
+    private final class BlockingThread: TaskExecutor {
+        private let loop = MultiThreadedEventLoopGroup(numberOfThreads: 1).next()
+
+        func enqueue(_ job: consuming ExecutorJob) {
+            let job = UnownedJob(job)
+            loop.execute { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+        }
     }
 
     var port: Int { server.port }
@@ -56,7 +71,7 @@ struct RTSPFixture: Sendable {
         let fixture = RTSPFixture(group: group, hub: hub, server: server, options: options, ends: ends)
         let result: Result
         do {
-            result = try await body(fixture)
+            result = try await withTaskExecutorPreference(thread) { try await body(fixture) }
         } catch {
             try? await server.close()
             try? await group.shutdownGracefully()

@@ -38,7 +38,19 @@ final class RTSPTestPorts {
     }
 }
 
+/// Between packets that must not come all at once; other tests may hold the threads that tasks sleep on.
+func pace(milliseconds: UInt32) {
+    usleep(milliseconds * 1000)
+}
+
 extension TestSocket {
+    /// An accepted socket waits for bytes from now on, up to 5 s.
+    func waitForBytes() {
+        _ = fcntl(number, F_SETFL, fcntl(number, F_GETFL) & ~O_NONBLOCK)
+        var limit = timeval(tv_sec: 5, tv_usec: 0)
+        setsockopt(number, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+    }
+
     /// Closes the connection, whoever holds this object.
     func shutdown() {
         _ = Glibc.shutdown(number, CInt(SHUT_RDWR))
