@@ -74,10 +74,12 @@ struct RTSPFixture: Sendable {
             result = try await withTaskExecutorPreference(thread) { try await body(fixture) }
         } catch {
             try? await server.close()
+            await hub.shutdown(within: .milliseconds(100))
             try? await group.shutdownGracefully()
             throw error
         }
         try await server.close()
+        await hub.shutdown(within: .milliseconds(100))
         try await group.shutdownGracefully()
         return result
     }
