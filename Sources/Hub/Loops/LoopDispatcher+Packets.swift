@@ -52,6 +52,7 @@ extension LoopDispatcher {
             }
         }
         viewer.reading = reading
+        viewer.cursor.startsLive = reading.startsLive
         if let view = readers.view { compare(viewer, with: view) }
         enter(viewer, isFirst: isNew)
         begin(viewer, waits: true)

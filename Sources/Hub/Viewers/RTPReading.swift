@@ -18,6 +18,8 @@ package struct RTPReading: Sendable {
     package var channels: [UInt8?]
     /// Each packet goes in a binary WebSocket frame.
     package var isWebSocket: Bool
+    /// It gets nothing of what is cached: members of a multicast group join while it is sent.
+    package var startsLive = false
 
     package init(description: StreamDescription, channels: [UInt8?], isWebSocket: Bool = false) {
         self.description = description

@@ -26,6 +26,8 @@ struct ViewerCursor {
     /// Of the headers that were sent last.
     private var headersVersion: Int?
     private var hasFileHeader = false
+    /// Nothing old for this one.
+    var startsLive = false
     /// The log's packets do not go out as they lie there: they are made pieces first, whole packets at a time.
     private(set) var isMapped = false
     var hasPieces: Bool { !pieces.isEmpty }
@@ -43,7 +45,7 @@ struct ViewerCursor {
         if after?.log != view.log {
             after = nil
             // Nothing old for new viewers.
-            if view.start == nil { after = (view.log, view.bytes(before: view.end) ?? 0) }
+            if view.start == nil || startsLive { after = (view.log, view.bytes(before: view.end) ?? 0) }
         }
         let begins = expected == view.log
         guard let key = begins ? view.oldest : after == nil ? view.start : view.key,

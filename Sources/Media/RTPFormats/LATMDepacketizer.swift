@@ -13,7 +13,8 @@ struct StreamMuxConfig: Hashable, Sendable {
     var fixedFrameBits: Int?
 
     init?(_ bytes: [UInt8]) {
-        var reader = BitReader(bytes)
+        // GStreamer's "40002420" ends within frameLengthType: what is missing is zero.
+        var reader = BitReader(bytes + [0, 0, 0, 0])
         self.init(&reader)
     }
 

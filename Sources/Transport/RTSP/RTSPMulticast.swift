@@ -165,9 +165,11 @@ final class RTSPMulticastSender: Sendable {
         let session = hub.makeSession(.rtspViewer, .viewer, remoteAddress: sink.description)
         let reservation = try hub.reserve(address.stream, app: address.app, session: session, on: loop)
         let channels = offer.description.media.indices.map { Optional(InterleavedFrame.channel(ofMedia: $0)) }
+        var reading = RTPReading(description: offer.description, channels: channels)
+        reading.startsLive = true
         viewer.value = try hub.read(
             reservation,
-            RTPReading(description: offer.description, channels: channels),
+            reading,
             over: .datagrams(sink) { _ in }
         ) { [self] _ in
             onEnd()
