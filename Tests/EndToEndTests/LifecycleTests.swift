@@ -9,7 +9,7 @@ import SIP
 import Testing
 
 /// What stays, and what must not, when one of the parties goes away.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(4)))
 struct LifecycleTests {
     private let id = ScriptedCamera.id
     private let channel = ScriptedCamera.channel

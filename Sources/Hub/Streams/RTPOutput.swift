@@ -157,9 +157,8 @@ final class RTPOutput {
         publisher.dispatcher.withScratch { bytes in
             packager?.package(frame, now: now, into: &bytes)
             if isReportDue(now, startsGOP: startsGOP, media: frame.track == .video ? 0 : 1) {
-                var reports = ByteBuffer()
-                packager?.appendSenderReports(now: now, wallClock: wallClock(age), into: &reports)
-                Self.put(reports, before: &bytes)
+                // Behind the packet: FFmpeg counts from the report where that comes first, and what is older is before its time.
+                packager?.appendSenderReports(now: now, wallClock: wallClock(age), into: &bytes)
             }
         } read: { bytes in
             isWritten = log.append(bytes, timestamp: time, preamble: preamble)
@@ -179,9 +178,7 @@ final class RTPOutput {
             guard let unit, unit.byteCount > 0 else { return }
             let starts = startsGroup(unit)
             if isReportDue(now, startsGOP: starts, media: media) {
-                var reports = ByteBuffer()
-                forwarder?.appendSenderReports(now: now, wallClock: wallClock(), into: &reports)
-                Self.put(reports, before: &bytes)
+                forwarder?.appendSenderReports(now: now, wallClock: wallClock(), into: &bytes)
             }
             limitIdle(log, startsGOP: starts, bytes: bytes.readableBytes)
             guard !isPaused else { return }
@@ -232,16 +229,6 @@ final class RTPOutput {
         } else if !isPaused, log.memory(with: bytes) > publisher.registry.configuration.idleGOPCacheBytes {
             isPaused = true
         }
-    }
-
-    /// A report stands before the first packet of its media: who puts sound and picture together by arrival until it comes would have
-    /// to move them later.
-    private static func put(_ reports: ByteBuffer, before packets: inout ByteBuffer) {
-        guard reports.readableBytes > 0 else { return }
-        var all = reports
-        all.writeImmutableBuffer(packets)
-        packets.clear()
-        packets.writeImmutableBuffer(all)
     }
 
     private func isReportDue(_ now: NIODeadline, startsGOP: Bool, media: Int) -> Bool {

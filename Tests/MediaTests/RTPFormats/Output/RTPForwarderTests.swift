@@ -131,6 +131,8 @@ import Testing
     @Test func recognisesRandomAccessInEveryForm() {
         let sps = Synthetic.h264SPS
         let aggregate = [0x78, 0, UInt8(sps.count)] + sps + [0, UInt8(Self.key.count)] + Self.key
+        // A key frame of 320x240.
+        let vp9Key: [UInt8] = [0x82, 0x49, 0x83, 0x42, 0x00, 0x13, 0xF0, 0x0E, 0xF0, 0, 0, 0, 0, 0, 0, 0]
         let cases: [(String, [UInt8], Bool)] = [
             ("H264", Self.key, true), ("H264", Self.slice, false), ("H264", aggregate, true),
             ("H264", [0x7C, 0x85, 0x88], true), ("H264", [0x7C, 0x05, 0x88], false),
@@ -139,7 +141,9 @@ import Testing
             ("H265", [0x62, 1, 0x93, 0x80], true), ("H265", [0x62, 1, 0x13, 0x80], false),
             ("H265", [0x60, 1, 0, 3, 0x42, 1, 1, 0, 3, 0x26, 1, 0xAF], true),
             ("VP8", [0x10, 0x50], true), ("VP8", [0x10, 0x51], false), ("VP8", [0x90, 0x80, 0x81, 0x02, 0x50], true),
-            ("VP8", [0x00, 0x50], false), ("VP9", [0x8C, 0x80, 1], true), ("VP9", [0xCC, 0x80, 1], false),
+            ("VP8", [0x00, 0x50], false), ("VP9", [0x8C, 0x80, 1] + vp9Key, true),
+            ("VP9", [0x8C, 0x80, 1, 0x86, 0, 0x40, 0x92], false),
+            ("VP9", [0xCC, 0x80, 1] + vp9Key, false),
             ("VP9", [0xA8, 0x01, 0x02, 0], false), ("VP9", [0x80, 0x80, 1], false), ("AV1", [0x18, 0x08], true),
             ("AV1", [0x10, 0x30], false), ("AV1", [0x10, 0x08], true), ("AV1", [0x00, 0x05, 0x08], true),
             ("AV1", [0x90, 0x08], false), ("JPEG", [0, 0, 0, 0], true), ("MPV", [0, 0, 0x21, 0], true),
