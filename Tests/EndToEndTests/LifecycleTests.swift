@@ -157,7 +157,7 @@ struct LifecycleTests {
             return try await tasks.reduce(into: [String]()) { if let text = $1 { $0.append(text) } }
         }
         #expect(failures == [])
-        try await wait(for: "100 pictures") {
+        try await wait(for: "100 pictures", limit: .seconds(60)) {
             let groups = try await second.api.get("/api/stat/all_group").data["groups"] as? [[String: Any]] ?? []
             return groups.count { $0["video_codec"] as? String == "H264" } == 100
         }
