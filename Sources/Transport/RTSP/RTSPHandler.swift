@@ -314,10 +314,6 @@ extension RTSPHandler {
         if closes { close() } else { schedule() }
     }
 
-    func send(interleaved bytes: ByteBuffer) {
-        send(bytes)
-    }
-
     private func send(_ bytes: ByteBuffer) {
         send(raw: framed(bytes))
     }
