@@ -21,6 +21,8 @@ final class RTPOutput {
     /// together at once.
     private static let reportInterval = TimeAmount.seconds(5)
     private static let shortestInterval = TimeAmount.milliseconds(200)
+    /// Sound comes up to so much after its picture, and B-frames may be shown before the key frame they follow.
+    private static let reportLead = TimeAmount.milliseconds(500)
 
     private(set) var offer: RTPOffer
     private(set) var log: ByteLog?
@@ -156,9 +158,8 @@ final class RTPOutput {
         var isWritten = true
         publisher.dispatcher.withScratch { bytes in
             packager?.package(frame, now: now, into: &bytes)
-            if isReportDue(now, startsGOP: startsGOP, media: frame.track == .video ? 0 : 1) {
-                // Behind the packet: FFmpeg counts from the report where that comes first, and what is older is before its time.
-                packager?.appendSenderReports(now: now, wallClock: wallClock(age), into: &bytes)
+            report(now, startsGOP: startsGOP, media: frame.track == .video ? 0 : 1, into: &bytes) { lead, bytes in
+                packager?.appendSenderReports(now: now, wallClock: wallClock(age), lead: lead, into: &bytes)
             }
         } read: { bytes in
             isWritten = log.append(bytes, timestamp: time, preamble: preamble)
@@ -177,8 +178,8 @@ final class RTPOutput {
             unit = forwarder?.forward(packet, media: media, now: now, into: &bytes)
             guard let unit, unit.byteCount > 0 else { return }
             let starts = startsGroup(unit)
-            if isReportDue(now, startsGOP: starts, media: media) {
-                forwarder?.appendSenderReports(now: now, wallClock: wallClock(), into: &bytes)
+            report(now, startsGOP: starts, media: media, into: &bytes) { lead, bytes in
+                forwarder?.appendSenderReports(now: now, wallClock: wallClock(), lead: lead, into: &bytes)
             }
             limitIdle(log, startsGOP: starts, bytes: bytes.readableBytes)
             guard !isPaused else { return }
@@ -231,12 +232,29 @@ final class RTPOutput {
         }
     }
 
-    private func isReportDue(_ now: NIODeadline, startsGOP: Bool, media: Int) -> Bool {
+    /// Sender reports when they are due. Where a reader may begin, and with the first packet of a media, they stand before the
+    /// packets: who puts sound and picture together by arrival until they come would have to move them later. They are about a moment
+    /// before all of these packets, as FFmpeg counts from the first report.
+    private func report(
+        _ now: NIODeadline,
+        startsGOP: Bool,
+        media: Int,
+        into bytes: inout ByteBuffer,
+        _ append: (_ lead: TimeAmount, inout ByteBuffer) -> Void
+    ) {
         let isFirst = reported.insert(media).inserted
-        guard isFirst || now >= nextReport || startsGOP && now >= earliestReport else { return false }
+        let leads = isFirst || startsGOP && now >= earliestReport
+        guard leads || now >= nextReport else { return }
         nextReport = now + Self.reportInterval
         earliestReport = now + Self.shortestInterval
-        return true
+        guard leads else {
+            append(.nanoseconds(0), &bytes)
+            return
+        }
+        var all = ByteBuffer()
+        append(Self.reportLead, &all)
+        all.writeImmutableBuffer(bytes)
+        swap(&all, &bytes)
     }
 
     private func wallClock(_ age: TimeAmount = .nanoseconds(0)) -> WallClock {

@@ -4,12 +4,13 @@ import NIOCore
 import Streaming
 
 /// One connection on an RTSP port: finds out whether requests come plainly, in a tunnel over HTTP, or in WebSocket messages, and
-/// carries bytes between it and its `RTSPServerConnection`. What the requests want is in RTSPHandler+Requests.swift.
+/// carries bytes between it and its `RTSPServerConnection`. What the bytes are of is in RTSPHandler+Detection.swift, what the
+/// requests want in RTSPHandler+Requests.swift.
 final class RTSPHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    private enum Phase {
+    enum Phase {
         case detecting(RTSPProtocolDetector)
         case rtsp
         case webSocket(WebSocketParser)
@@ -21,18 +22,18 @@ final class RTSPHandler: ChannelInboundHandler {
     }
 
     /// WebSocket messages of publishers hold packets, of which the longest has 64 KB.
-    private static let maximumMessage = 128 * 1024
+    static let maximumMessage = 128 * 1024
 
     let hub: Hub
     let options: RTSPServerOptions
     let sink: ViewerSink
-    private(set) var connection: RTSPServerConnection
-    private(set) var peer = RTSPPeer(connection: 0, address: "")
+    var connection: RTSPServerConnection
+    var peer = RTSPPeer(connection: 0, address: "")
     private(set) var remoteAddress = ""
     private(set) var context: ChannelHandlerContext?
-    private var phase = Phase.detecting(RTSPProtocolDetector())
-    private var began: NIODeadline?
-    private var fault: RTSPFault?
+    var phase = Phase.detecting(RTSPProtocolDetector())
+    var began: NIODeadline?
+    var fault: RTSPFault?
 
     /// What the last DESCRIBE was answered with, until a session is made of it.
     var described: RTSPDescribed?
@@ -41,7 +42,7 @@ final class RTSPHandler: ChannelInboundHandler {
 
     /// Of a publisher over plain TCP, with the tick of its loop.
     private var reading: (socket: TickedSocket, tick: ReadTick)?
-    private var timer: Scheduled<Void>?
+    var timer: Scheduled<Void>?
     private var timerDeadline: NIODeadline?
 
     init(hub: Hub, sink: ViewerSink, options: RTSPServerOptions) {
@@ -66,7 +67,7 @@ final class RTSPHandler: ChannelInboundHandler {
         schedule()
     }
 
-    private func begin(_ policy: RTSPTransportPolicy, now: NIODeadline) {
+    func begin(_ policy: RTSPTransportPolicy, now: NIODeadline) {
         let nonce = RTSPServerSession.id((.random(in: .min ... .max), .random(in: .min ... .max)))
         connection = RTSPServerConnection(
             configuration: options.connection,
@@ -81,7 +82,7 @@ final class RTSPHandler: ChannelInboundHandler {
         read(unwrapInboundIn(data), waited: .nanoseconds(0))
     }
 
-    private func read(_ bytes: ByteBuffer, waited: TimeAmount) {
+    func read(_ bytes: ByteBuffer, waited: TimeAmount) {
         guard let context else { return }
         switch phase {
         case .detecting(let detector): detect(bytes, detector, context)
@@ -124,139 +125,9 @@ final class RTSPHandler: ChannelInboundHandler {
     }
 }
 
-// What the bytes are of.
-extension RTSPHandler {
-    private func detect(_ bytes: ByteBuffer, _ detector: RTSPProtocolDetector, _ context: ChannelHandlerContext) {
-        var detector = detector
-        var bytes = bytes
-        let now = context.eventLoop.now
-        do throws(RTSPDetectionFault) {
-            guard let kind = try detector.receive(&bytes) else {
-                phase = .detecting(detector)
-                began = began ?? now
-                schedule()
-                return
-            }
-            became(kind, context)
-        } catch {
-            fault = .http
-            close(sending: error.response)
-            return
-        }
-        began = nil
-        schedule()
-        if bytes.readableBytes > 0 { read(bytes, waited: .nanoseconds(0)) }
-    }
-
-    private func became(_ kind: RTSPConnectionKind, _ context: ChannelHandlerContext) {
-        let now = context.eventLoop.now
-        switch kind {
-        case .rtsp:
-            phase = .rtsp
-        case .webSocket(let response):
-            context.writeAndFlush(wrapOutboundOut(response), promise: nil)
-            phase = .webSocket(WebSocketParser(maximumLength: Self.maximumMessage))
-            begin(.interleavedOnly, now: now)
-        case .tunnelGET(let cookie):
-            let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
-            guard options.shared.wait(bound, cookie: cookie, peer: peer, now: now) else {
-                close(sending: RTSPTunnel.refusal())
-                return
-            }
-            phase = .tunnel
-            // Until the other half comes.
-            began = now
-            begin(.interleavedOnly, now: now)
-            context.writeAndFlush(wrapOutboundOut(RTSPTunnel.getResponse()), promise: nil)
-        case .tunnelPOST(let cookie):
-            guard let other = options.shared.pair(cookie: cookie, peer: peer, now: now) else {
-                close(sending: RTSPTunnel.refusal())
-                return
-            }
-            phase = .post(other, Base64StreamDecoder())
-            timer?.cancel()
-            let loop = other.eventLoop
-            loop.execute { other.value.tunnelled() }
-        }
-    }
-
-    private func receive(messages bytes: ByteBuffer, _ parser: WebSocketParser, _ context: ChannelHandlerContext) {
-        var parser = parser
-        var events: [WebSocketEvent] = []
-        var ends = false
-        do throws(WebSocketFault) {
-            try parser.receive(bytes, into: &events)
-        } catch {
-            var frame = ByteBuffer()
-            WebSocketFrame.writeClose(code: error.closeCode, reason: error.reason, into: &frame)
-            send(raw: frame)
-            ends = true
-        }
-        phase = .webSocket(parser)
-        for event in events where !isClosed {
-            switch event {
-            case .text(let payload), .binary(let payload): receive(payload, waited: .nanoseconds(0))
-            case .ping(let payload):
-                var pong = ByteBuffer()
-                WebSocketFrame.write(opcode: .pong, payload: payload, into: &pong)
-                send(raw: pong)
-            case .close: ends = true
-            case .pong: break
-            }
-        }
-        if ends { close() }
-    }
-
-    /// The POST's bytes go to the loop of the GET; the next are read when it has taken them.
-    private func passOn(
-        _ bytes: ByteBuffer,
-        to other: NIOLoopBound<RTSPHandler>,
-        _ decoder: Base64StreamDecoder,
-        _ context: ChannelHandlerContext
-    ) {
-        var decoder = decoder
-        guard let requests = decoder.decode(bytes) else {
-            close(sending: RTSPTunnel.refusal())
-            return
-        }
-        phase = .post(other, decoder)
-        let loop = other.eventLoop
-        guard !loop.inEventLoop else {
-            other.value.tunnelled(requests)
-            return
-        }
-        try? context.channel.syncOptions?.setOption(.autoRead, value: false)
-        let channel = context.channel
-        loop.execute {
-            other.value.tunnelled(requests)
-            channel.setOption(.autoRead, value: true).whenComplete { _ in }
-        }
-    }
-
-    /// The other half of the tunnel is there, or has brought bytes.
-    private func tunnelled(_ bytes: ByteBuffer = ByteBuffer()) {
-        guard case .tunnel = phase else { return }
-        began = nil
-        if bytes.readableBytes > 0 { receive(bytes, waited: .nanoseconds(0)) } else { schedule() }
-    }
-
-    private func tellOtherHalf() {
-        guard case .post(let other, _) = phase else { return }
-        let loop = other.eventLoop
-        loop.execute { other.value.tunnelEnded() }
-    }
-
-    /// Without the half that requests come through a session can neither be kept nor ended: a reader's goes on, as it may be
-    /// opened anew by clients that open one for each request.
-    private func tunnelEnded() {
-        guard case .tunnel = phase, session?.viewer == nil else { return }
-        close()
-    }
-}
-
 // RTSP
 extension RTSPHandler {
-    private func receive(_ bytes: ByteBuffer, waited: TimeAmount) {
+    func receive(_ bytes: ByteBuffer, waited: TimeAmount) {
         guard let context else { return }
         session?.count(readBytes: bytes.readableBytes)
         perform(connection.receive(bytes, now: context.eventLoop.now))
@@ -318,7 +189,7 @@ extension RTSPHandler {
         send(raw: framed(bytes))
     }
 
-    private func send(raw bytes: ByteBuffer) {
+    func send(raw bytes: ByteBuffer) {
         guard let context else { return }
         if let viewer = session?.viewer, session?.isInterleaved == true {
             viewer.send(control: bytes)

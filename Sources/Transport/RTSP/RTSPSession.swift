@@ -6,30 +6,30 @@ import Streaming
 /// One session of a player or a publisher: does what its `RTSPServerSession` asks for, with the Hub and with UDP ports. It belongs
 /// to the event loop of the connection that began it, and outlives that connection when its media goes over UDP.
 final class RTSPSession {
-    private(set) var core: RTSPServerSession
+    var core: RTSPServerSession
     let remoteAddress: String
     let loop: any EventLoop
-    private let hub: Hub
-    private let options: RTSPServerOptions
+    let hub: Hub
+    let options: RTSPServerOptions
     /// The connection that began it, while it is there.
     weak var handler: RTSPHandler?
 
-    // Of a player.
+    // Of a player: RTSPSession+Playing.swift.
     var offer: RTPOffer?
     var reservation: ViewerReservation?
-    private(set) var viewer: Viewer?
-    private var group: RTSPMulticastGroup?
+    var viewer: Viewer?
+    var group: RTSPMulticastGroup?
     private var clientPorts: [UInt16] = []
 
-    // Of a publisher.
-    private var description: StreamDescription?
-    private var publisher: StreamPublisher?
-    private var input: RTSPInput?
-    private var nextReport: NIODeadline?
+    // Of a publisher: RTSPSession+Publishing.swift.
+    var description: StreamDescription?
+    var publisher: StreamPublisher?
+    var input: RTSPInput?
+    var nextReport: NIODeadline?
 
     /// By media.
-    private var ports: [Int: RTSPDatagramPorts] = [:]
-    private var isFeeding = false
+    var ports: [Int: RTSPDatagramPorts] = [:]
+    var isFeeding = false
     private var isEnded = false
     private var timer: Scheduled<Void>?
     private var timerDeadline: NIODeadline?
@@ -213,209 +213,5 @@ final class RTSPSession {
             for (media, report) in input?.receiverReports(now: now) ?? [] { ports[media]?.send(report: report) }
         }
         schedule()
-    }
-}
-
-// Playing
-extension RTSPSession {
-    private func play(
-        _ request: RTSPServerRequest,
-        on handler: RTSPHandler?,
-        _ reply: @escaping (RTSPServerReply) -> Void
-    ) {
-        guard let offer, let reservation else {
-            reply(.status(.notValidInState))
-            return
-        }
-        if core.setups.first?.delivery == .multicast {
-            joinGroup(offer, reservation, reply)
-            return
-        }
-        let answer: ([RTPStart]?) -> RTSPServerReply = { [self] starts in
-            core.play { media in
-                guard let starts, starts.indices.contains(media), offer.description.media[media].formats.count == 1
-                else { return nil }
-                return starts[media]
-            }
-        }
-        let delivery: RTPDelivery
-        if core.isInterleaved {
-            guard let handler, let channel = handler.context?.channel else {
-                reply(.status(.badRequest))
-                return
-            }
-            delivery = .interleaved(channel, handler.sink) { handler.answer(to: request, answer($0)) }
-        } else {
-            let medias = offer.description.media.indices
-            delivery = .datagrams(RTSPDatagramReader(medias.map { ports[$0] })) { reply(answer($0)) }
-        }
-        let reading = RTPReading(
-            description: offer.description,
-            channels: channels(of: offer),
-            isWebSocket: handler?.isWebSocket ?? false
-        )
-        do throws(HubError) {
-            self.reservation = nil
-            viewer = try hub.read(reservation, reading, over: delivery) { [weak self] in self?.released($0) }
-        } catch {
-            reply(.status(RTSPHandler.status(error)))
-        }
-    }
-
-    private func joinGroup(
-        _ offer: RTPOffer,
-        _ reservation: ViewerReservation,
-        _ reply: @escaping (RTSPServerReply) -> Void
-    ) {
-        guard let multicast = options.multicast else {
-            reply(.status(.unsupportedTransport))
-            return
-        }
-        do {
-            let bound = NIOLoopBound(self, eventLoop: loop)
-            let loop = loop
-            group = try multicast.groups.join(core.address, offer, hub: hub, options: multicast, on: loop) {
-                loop.execute { bound.value.end(.ended("the stream ended"), closes: true) }
-            }
-            reply(core.play { _ in nil })
-        } catch {
-            reply(.status(.unsupportedTransport))
-        }
-    }
-
-    /// By media: the channel that the client has chosen, or over UDP that of the log.
-    private func channels(of offer: RTPOffer) -> [UInt8?] {
-        var channels: [UInt8?] = Array(repeating: nil, count: offer.description.media.count)
-        for setup in core.setups where channels.indices.contains(setup.media) {
-            switch setup.delivery {
-            case .interleaved(let own): channels[setup.media] = own.rtp
-            case .udp, .multicast: channels[setup.media] = InterleavedFrame.channel(ofMedia: setup.media)
-            }
-        }
-        return channels
-    }
-
-    private func pause(then: @escaping () -> Void) {
-        guard let viewer else {
-            group?.leave()
-            group = nil
-            then()
-            return
-        }
-        // A pull on demand goes on meanwhile.
-        reservation = hub.reserve(pausing: viewer, app: core.address.app)
-        leave(then: then)
-    }
-
-    /// Nothing is sent any more when `then` is called.
-    private func leave(then: @escaping () -> Void) {
-        guard let viewer else {
-            then()
-            return
-        }
-        guard core.isInterleaved else {
-            self.viewer = nil
-            viewer.close()
-            then()
-            return
-        }
-        viewer.release { [self] in
-            self.viewer = nil
-            then()
-        }
-    }
-
-    /// The Hub ends the reader: RTCP says goodbye for every source, then the connection goes.
-    private func released(_ reason: Viewer.CloseReason) -> ByteBuffer? {
-        viewer = nil
-        var last = ByteBuffer()
-        if let offer {
-            for (media, channel) in channels(of: offer).enumerated() where offer.sources.indices.contains(media) {
-                guard let channel else { continue }
-                let packet = RTCPPacket.goodbye(from: offer.sources[media])
-                var frame = ByteBuffer()
-                let length = UInt16(truncatingIfNeeded: packet.count)
-                frame.writeMultipleIntegers(InterleavedFrame.marker, channel &+ 1, length)
-                frame.writeBytes(packet)
-                last.writeImmutableBuffer(handler?.framed(frame) ?? frame)
-            }
-        }
-        let bound = NIOLoopBound(self, eventLoop: loop)
-        let closes = !core.isInterleaved
-        loop.execute { bound.value.end(.ended("\(reason)"), closes: closes) }
-        return last
-    }
-}
-
-// Publishing
-extension RTSPSession {
-    /// Takes the stream, at ANNOUNCE: it is there for viewers from RECORD on.
-    func publish(_ description: StreamDescription, url: String) throws(HubError) {
-        self.description = description
-        publisher = try hub.publish(
-            core.address.stream,
-            app: core.address.app,
-            session: hub.makeSession(
-                .rtspPublisher,
-                .publisher,
-                remoteAddress: remoteAddress,
-                url: url,
-                query: core.address.query
-            ),
-            on: loop
-        ) { [weak self] end in
-            self?.end(.ended("\(end)"), closes: true)
-        }
-    }
-
-    private func record() {
-        guard let publisher, let description, input == nil else { return }
-        let input = RTSPInput(description, into: publisher, transport: core.isInterleaved ? .tcp : .udp)
-        self.input = input
-        input.begin()
-        if core.isInterleaved {
-            handler?.readTogether(publisher)
-        } else {
-            nextReport = loop.now + options.reportInterval
-        }
-    }
-
-    private func punch() {
-        for port in ports.values { port.punch(ssrc: .random(in: .min ... .max)) }
-    }
-
-    func count(readBytes: Int, wroteBytes: Int = 0) {
-        publisher?.count(readBytes: readBytes, wroteBytes: wroteBytes)
-        viewer?.count(readBytes: readBytes)
-        if readBytes > 0, core.isRecord { core.received(now: loop.now) }
-    }
-
-    /// A packet on the session's connection; `feed` follows.
-    func receive(_ packet: ByteBuffer, channel: UInt8) {
-        guard let (media, isRTCP) = core.route(channel: channel, now: loop.now) else { return }
-        input?.receive(packet.readableBytesSpan, media: media, isRTCP: isRTCP, now: loop.now)
-    }
-
-    /// - Returns: the number of frames.
-    func feed(waited: TimeAmount) -> Int {
-        guard let input else { return 0 }
-        let frames = input.feed(waited: waited)
-        schedule()
-        return frames
-    }
-
-    private func receive(_ packet: RawSpan, media: Int, isRTCP: Bool, now: NIODeadline) {
-        core.received(now: now)
-        guard core.state == .recording, let input else { return }
-        publisher?.count(readBytes: packet.byteCount)
-        input.receive(packet, media: media, isRTCP: isRTCP, now: now)
-        guard !isFeeding else { return }
-        // All datagrams of this turn together.
-        isFeeding = true
-        loop.assumeIsolated().execute {
-            self.isFeeding = false
-            self.input?.feed()
-            self.schedule()
-        }
     }
 }

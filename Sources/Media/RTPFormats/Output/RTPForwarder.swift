@@ -208,7 +208,14 @@ package struct RTPForwarder: Sendable {
     /// They are in the time of our wall clock. Where the publisher's own reports say how its medias belong together, its clock is
     /// moved by one distance for all of them; else the arrival of the latest packet counts. Either is kept until it is off by half a
     /// second.
-    package mutating func appendSenderReports(now: NIODeadline, wallClock: WallClock, into buffer: inout ByteBuffer) {
+    /// - Parameter lead: the reports are about a moment so much before now.
+    package mutating func appendSenderReports(
+        now: NIODeadline,
+        wallClock: WallClock,
+        lead: TimeAmount = .nanoseconds(0),
+        into buffer: inout ByteBuffer
+    ) {
+        let moment = WallClock(nanoseconds: wallClock.nanoseconds &- lead.nanoseconds)
         for index in lanes.indices {
             guard let latest = lanes[index].latest, lanes[index].sender.packetCount > 0 else { continue }
             let timestamp: UInt32
@@ -217,19 +224,19 @@ package struct RTPForwarder: Sendable {
                 timestamp =
                     report.timestamp &+ lanes[index].timestampShift
                     &+ RTPTicks.ticks(
-                        ofNanoseconds: wallClock.nanoseconds &- reported,
+                        ofNanoseconds: moment.nanoseconds &- reported,
                         clockRate: lanes[index].clockRate
                     )
             } else {
                 let arrival = WallClock(nanoseconds: wallClock.nanoseconds &- (now - latest).nanoseconds)
                 let rate = lanes[index].clockRate
                 lanes[index].anchor.observe(lanes[index].time, clockRate: rate, at: arrival)
-                let time = lanes[index].anchor.time(at: wallClock, clockRate: rate)
+                let time = lanes[index].anchor.time(at: moment, clockRate: rate)
                 timestamp = UInt32(truncatingIfNeeded: time) &+ lanes[index].timeBase
             }
             RTCPPacket.appendSenderReport(
                 of: lanes[index].sender,
-                ntp: wallClock.ntp,
+                ntp: moment.ntp,
                 timestamp: timestamp,
                 canonicalName: canonicalName,
                 into: &buffer

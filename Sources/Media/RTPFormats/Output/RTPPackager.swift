@@ -315,15 +315,22 @@ package struct RTPPackager: Sendable {
     ///
     /// The presentation time of the latest frame is that of the wall clock when it was sent. This is fixed once, for all medias,
     /// and again only when they have drifted apart by half a second: readers see one straight line.
-    package mutating func appendSenderReports(now: NIODeadline, wallClock: WallClock, into buffer: inout ByteBuffer) {
+    /// - Parameter lead: the reports are about a moment so much before now.
+    package mutating func appendSenderReports(
+        now: NIODeadline,
+        wallClock: WallClock,
+        lead: TimeAmount = .nanoseconds(0),
+        into buffer: inout ByteBuffer
+    ) {
         guard let latest else { return }
         let sent = WallClock(nanoseconds: wallClock.nanoseconds &- (now - latest.at).nanoseconds)
         reports.observe(latest.time, clockRate: 90_000, at: sent)
-        let time = reports.time(at: wallClock, clockRate: 90_000)
+        let moment = WallClock(nanoseconds: wallClock.nanoseconds &- lead.nanoseconds)
+        let time = reports.time(at: moment, clockRate: 90_000)
         if let video, video.sender.packetCount > 0 {
             RTCPPacket.appendSenderReport(
                 of: video.sender,
-                ntp: wallClock.ntp,
+                ntp: moment.ntp,
                 timestamp: UInt32(truncatingIfNeeded: time) &+ video.offset,
                 canonicalName: canonicalName,
                 into: &buffer
@@ -332,7 +339,7 @@ package struct RTPPackager: Sendable {
         if let audio, audio.sender.packetCount > 0 {
             RTCPPacket.appendSenderReport(
                 of: audio.sender,
-                ntp: wallClock.ntp,
+                ntp: moment.ntp,
                 timestamp: audio.timestamp(ofSamples: audio.clock.position(pts: time)),
                 canonicalName: canonicalName,
                 into: &buffer
