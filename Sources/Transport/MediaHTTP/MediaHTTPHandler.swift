@@ -202,7 +202,7 @@ extension MediaHTTPHandler {
             if head.method == .HEAD {
                 finish(context) { _ in prologue }
             } else {
-                start(request, as: route.plain, prologue: prologue, context)
+                start(request, route, prologue: prologue, context)
             }
         }
     }
@@ -228,19 +228,19 @@ extension MediaHTTPHandler {
         }
         let subprotocol = request.headers[canonicalForm: "sec-websocket-protocol"].first.map(String.init)
         let response = MediaHTTPResponse.switchToWebSocket(key: key, subprotocol: subprotocol)
-        start(request, as: route.webSocket, isWebSocket: true, prologue: response, context)
+        start(request, route, prologue: response, context)
     }
 
     private func start(
         _ request: MediaHTTPRequest,
-        as framing: WireFormat.Framing,
-        isWebSocket: Bool = false,
+        _ route: MediaHTTPRoute,
         prologue: ByteBuffer,
         _ context: ChannelHandlerContext
     ) {
         let address = request.stream.address
+        let isWebSocket = request.isWebSocket
         let session = hub.makeSession(
-            .flv,
+            route.session,
             .viewer,
             remoteAddress: request.remoteAddress,
             url: request.url,
@@ -252,11 +252,15 @@ extension MediaHTTPHandler {
             let viewer = try hub.view(
                 address.stream,
                 app: address.app,
-                as: format(framing, request),
+                as: format(
+                    route.framing(isWebSocket: isWebSocket, hasAudio: address.queryValue("audio") != "0"),
+                    request
+                ),
                 session: session,
                 channel: context.channel,
                 sink: sink,
                 prologue: prologue,
+                startsLive: address.queryValue("gop") == "0",
                 onEnd: farewell
             )
             isDone = true
@@ -275,6 +279,7 @@ extension MediaHTTPHandler {
 
     private func format(_ framing: WireFormat.Framing, _ request: MediaHTTPRequest) -> WireFormat {
         let agent = request.headers.first(name: "user-agent") ?? ""
+        guard framing == .flv || framing == .webSocketFLV else { return WireFormat(framing) }
         return WireFormat(framing, hevc: request.stream.hevcFormat(userAgent: agent))
     }
 
