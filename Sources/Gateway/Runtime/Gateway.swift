@@ -39,6 +39,8 @@ package final class Gateway: Service {
     let startTime = WallTime.now()
     let store: DeviceStore?
     private let streaming: StreamingPorts
+    /// Threads that write segments and recordings.
+    private let disk: BlockingPool
     private let logger: Logger
 
     private init(
@@ -54,8 +56,10 @@ package final class Gateway: Service {
         blacklist: AddressBlacklist,
         store: DeviceStore?,
         streaming: StreamingPorts,
+        disk: BlockingPool,
         logger: Logger
     ) {
+        self.disk = disk
         self.ports = ports
         self.group = group
         self.configuration = configuration
@@ -80,7 +84,9 @@ package final class Gateway: Service {
     ) async throws -> Gateway {
         let activity = ActivityLog(logger: logger)
         let expected = StreamExpectation()
-        let hls = HLSService.make(configuration, isExpected: { expected.contains($0) })
+        let disk = BlockingPool()
+        let folders = HLSService.folders(configuration, pool: disk, loop: group.next(), logger: logger)
+        let hls = HLSService.make(configuration, files: folders, isExpected: { expected.contains($0) })
         let hub = Hub(
             group: group,
             configuration: HubConfiguration(configuration),
@@ -110,7 +116,7 @@ package final class Gateway: Service {
         }
         let opened = Opened()
         do {
-            return try await start(configuration, devices, group, logger, hub, hls, media, pool, relays, activity, opened)
+            return try await start(configuration, devices, group, logger, hub, hls, disk, media, pool, relays, activity, opened)
         } catch {
             await opened.signalling?.stop(grace: .zero)
             await opened.streaming?.close()
@@ -134,6 +140,7 @@ package final class Gateway: Service {
         _ logger: Logger,
         _ hub: Hub,
         _ hls: HLSService?,
+        _ disk: BlockingPool,
         _ media: MediaService,
         _ pool: PortPool,
         _ relays: Relays,
@@ -196,6 +203,7 @@ package final class Gateway: Service {
             blacklist: blacklist,
             store: store,
             streaming: streaming,
+            disk: disk,
             logger: logger
         )
     }
@@ -239,6 +247,7 @@ package final class Gateway: Service {
         await relaying.stop()
         await hub.shutdown()
         hls?.stop()
+        await disk.shutDown()
         await media.stop()
         await store?.flush()
         logger.notice("gbgate stopped")

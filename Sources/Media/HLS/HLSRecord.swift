@@ -22,6 +22,22 @@ package struct HLSRecord: Sendable {
 
     package init() {}
 
+    /// Goes on with a list that was written before; with an empty one when the text is none.
+    package init(_ text: String) {
+        let lines = text.split(separator: "\n")
+        guard lines.first == "#EXTM3U", text.utf8.count <= Self.maximumBytes else { return }
+        for line in lines.dropFirst() {
+            if line.hasPrefix("#EXT-X-TARGETDURATION:") {
+                seconds = min(max(Int(line.dropFirst(22)) ?? 0, 0), 1 << 20)
+            } else if line == "#EXT-X-DISCONTINUITY" || line.hasPrefix("#EXTINF:") {
+                entries.append("\(line)\n")
+            } else if !line.hasPrefix("#") {
+                entries.append(uri: String(line))
+                entries.append("\n")
+            }
+        }
+    }
+
     package var isEmpty: Bool { entries.count == 0 }
 
     /// - Returns: nil when it is full.

@@ -43,14 +43,16 @@ package struct HLSOptions: Sendable {
 /// The folder of a stream's HLS on a disk. Called on event loops, in order for each stream: nothing may block.
 package protocol HLSFiles: Sendable {
     func apply(_ changes: [HLSFileChange], stream: String)
-    /// Reads a file that was written before; `then` is called once, on any thread, with nil when there is none.
+    /// Reads a segment that was written before; `then` is called once, on any thread, with nil when there is none.
     func read(_ name: String, stream: String, then: @escaping @Sendable (ByteBuffer?) -> Void)
+    /// `record.m3u8` with a query behind each URI.
+    func record(of stream: String, query: String, then: @escaping @Sendable (ByteBuffer?) -> Void)
 }
 
 package enum HLSFileChange: Hashable, Sendable {
-    case segment(HLSOpening, HLSClosing, isFirst: Bool)
+    /// - targetSeconds: EXT-X-TARGETDURATION.
+    case segment(HLSOpening, HLSClosing, targetSeconds: Int)
     case livePlaylist(ByteBuffer)
-    case record(HLSRecord.Change)
     /// Segments that the window has let go of.
     case expired([String])
     case ended

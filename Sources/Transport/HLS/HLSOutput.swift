@@ -15,9 +15,7 @@ final class HLSOutput: Sendable {
     private struct State {
         var segmenter: HLSSegmenter
         var window: HLSWindow
-        var record = HLSRecord()
         var opening: HLSOpening?
-        var isFirst = true
         var waiters: [Waiter] = []
         /// The publication that feeds it.
         var tap: Int?
@@ -123,14 +121,8 @@ final class HLSOutput: Sendable {
             case .opened(let opening):
                 state.opening = opening
             case .closed(let closing):
-                guard let files, let opening = state.opening else { continue }
-                changes.append(.segment(opening, closing, isFirst: state.isFirst))
-                state.isFirst = false
-                let seconds = state.window.target?.seconds ?? 0
-                if let change = state.record.append(opening, closing, targetSeconds: seconds) {
-                    changes.append(.record(change))
-                }
-                _ = files
+                guard files != nil, let opening = state.opening else { continue }
+                changes.append(.segment(opening, closing, targetSeconds: state.window.target?.seconds ?? 0))
             case .initialization, .target, .part:
                 break
             }
@@ -172,17 +164,6 @@ final class HLSOutput: Sendable {
         }
     }
 
-    /// Whether a playlist can be given: there are segments enough, or nothing more is to come.
-    var isReady: Bool { state.withLock { $0.window.isReady } }
-
-    func multivariantPlaylist(query: String) -> ByteBuffer {
-        state.withLock { $0.window.multivariantPlaylist(query: query) }
-    }
-
-    func recordPlaylist(query: String) -> ByteBuffer? {
-        state.withLock { $0.record.isEmpty ? nil : $0.record.playlist(query: query) }
-    }
-
     // Time
 
     enum Due {
@@ -203,8 +184,9 @@ final class HLSOutput: Sendable {
             {
                 return (.end, late)
             }
-            let isIdle = now - state.lastAsked >= options.idleTime
-            return (isIdle && (options.start == .onDemand || state.isClosed || container == .fragmentedMP4) ? .idle : .nothing, late)
+            // Low-Latency HLS is for those who ask for it, always.
+            let lasts = options.start == .always && container == .transportStream && !state.isClosed
+            return (!lasts && now - state.lastAsked >= options.idleTime ? .idle : .nothing, late)
         }
         Self.wake(late)
         return due

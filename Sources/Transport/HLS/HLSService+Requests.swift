@@ -100,17 +100,17 @@ extension HLSService {
     }
 
     private func record(_ ask: Ask) {
-        let output = output(of: ask.request.stream, .transportStream, makes: false, now: ask.loop.now)
-        if options.files != nil, let text = output?.recordPlaylist(query: ask.query) {
-            ask.reply(.playlist(text))
+        guard let files = options.files else {
+            let reason = "record.m3u8 is kept on a disk only: hls.use_memory_as_disk_flag is on"
+            ask.reply(.refuse(status: 404, reason: reason))
             return
         }
-        guard options.files != nil else {
-            ask.reply(.refuse(status: 404, reason: "record.m3u8 is kept on a disk only: hls.use_memory_as_disk_flag is on"))
-            return
+        files.record(of: ask.request.stream, query: ask.query) { text in
+            ask.loop.execute { ask.reply(text.map { .playlist($0) } ?? Self.none) }
         }
-        read("record.m3u8", ask) { .playlist($0) }
     }
+
+    private static var none: HLSReply { .refuse(status: 404, reason: "there is no such file, or no longer") }
 
     private func media(_ ask: Ask, _ name: String) {
         let isTS = name.hasSuffix(".ts")
@@ -124,19 +124,14 @@ extension HLSService {
             output?.answer(now: ask.loop.now, waiter: { waiter(ask, until: $0) }) { window in
                 window.media(name, arrived: ask.arrived, now: ask.loop.now)
             } ?? (output == nil ? .refuse(status: 404, reason: "there is no such file, or no longer") : nil)
-        if isTS, case .refuse(status: 404, _) = answer, options.files != nil {
-            read(name, ask) { .media($0, contentType: "video/mp2t", cacheSeconds: 0) }
+        if isTS, case .refuse(status: 404, _) = answer, let files = options.files {
+            files.read(name, stream: ask.request.stream) { bytes in
+                ask.loop.execute {
+                    ask.reply(bytes.map { .media($0, contentType: "video/mp2t", cacheSeconds: 0) } ?? Self.none)
+                }
+            }
         } else {
             finish(ask, answer)
-        }
-    }
-
-    private func read(_ name: String, _ ask: Ask, _ reply: @escaping @Sendable (ByteBuffer) -> HLSReply) {
-        options.files?.read(name, stream: ask.request.stream) { bytes in
-            ask.loop.execute {
-                let none = HLSReply.refuse(status: 404, reason: "there is no such file, or no longer")
-                ask.reply(bytes.map(reply) ?? none)
-            }
         }
     }
 

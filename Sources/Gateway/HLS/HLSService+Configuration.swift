@@ -1,4 +1,5 @@
 internal import Hub
+internal import Logging
 internal import Media
 internal import NIOCore
 internal import Synchronization
@@ -34,6 +35,28 @@ extension HLSService {
         options.gracePeriod = .milliseconds(Int64(configuration.publish.graceMs))
         options.maximumSessions = configuration.limits.maxViewers
         return HLSService(options)
+    }
+
+    /// Where segments are written; nil when memory is all there is.
+    static func folders(
+        _ configuration: GatewayConfiguration,
+        pool: BlockingPool,
+        loop: any EventLoop,
+        logger: Logger
+    ) -> HLSFolders? {
+        let section = configuration.hls
+        guard section.enable || section.enableHttps, !section.useMemoryAsDiskFlag else { return nil }
+        let entries = max(section.fragmentNum, 1) + section.deleteThreshold
+        return HLSFolders(
+            HLSFolders.Settings(
+                root: section.outPath.hasSuffix("/") ? section.outPath : section.outPath + "/",
+                cleanUp: HLSFolders.CleanUp(rawValue: section.cleanupMode) ?? .never,
+                removalDelay: .milliseconds(Int64(max(section.fragmentDurationMs, 1) * entries))
+            ),
+            pool: pool,
+            loop: loop,
+            logger: logger
+        )
     }
 
     private static func segments(_ section: HLSSection, _ container: HLSConfiguration.Container) -> HLSConfiguration {
