@@ -67,7 +67,8 @@ struct HTTPService: Sendable {
     }
 
     /// Those that are on, by the address that they share.
-    static func listeners(_ configuration: GatewayConfiguration) -> [(address: ListenAddress, services: [HTTPService])] {
+    static func listeners(_ configuration: GatewayConfiguration) -> [(address: ListenAddress, services: [HTTPService])]
+    {
         grouped(all(configuration).filter(\.isOn)) { $0.address }
     }
 

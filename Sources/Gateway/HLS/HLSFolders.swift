@@ -139,7 +139,8 @@ final class HLSFolders: HLSFiles {
 
     private func record(of stream: String, _ folder: DiskFolder) -> HLSRecord {
         if let known = records.withLock({ $0[stream] }) { return known }
-        return folder.read(Self.record, limit: HLSRecord.maximumBytes).map { HLSRecord(String(buffer: $0)) } ?? HLSRecord()
+        return folder.read(Self.record, limit: HLSRecord.maximumBytes).map { HLSRecord(String(buffer: $0)) }
+            ?? HLSRecord()
     }
 
     private func removeLater(_ stream: String) {
@@ -168,7 +169,9 @@ final class HLSFolders: HLSFiles {
         }
         switch (before, fault) {
         case (nil, let fault?):
-            logger.error("hls: stream \(stream) is not written: \(fault); it is served from memory, and writing goes on as soon as it can")
+            logger.error(
+                "hls: stream \(stream) is not written: \(fault); it is served from memory, and writing goes on as soon as it can"
+            )
         case (.some, nil):
             logger.notice("hls: stream \(stream) is written again")
         default: break

@@ -101,7 +101,10 @@ extension Hub {
     /// - Parameter make: called on the publisher's loop; nil: none is added after all.
     /// - Returns: false when nobody publishes the stream.
     @discardableResult
-    package func tap(_ stream: String, _ make: @escaping @Sendable (TappedStream, any EventLoop) -> (any StreamTap)?) -> Bool {
+    package func tap(
+        _ stream: String,
+        _ make: @escaping @Sendable (TappedStream, any EventLoop) -> (any StreamTap)?
+    ) -> Bool {
         guard let publication = registry.publication(of: stream) else { return false }
         publication.run { publisher in
             guard !publisher.isFinished, let tap = make(publisher.tapped, publisher.loop) else { return }

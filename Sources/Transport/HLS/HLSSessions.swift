@@ -101,7 +101,9 @@ final class HLSSessions: Sendable {
             return .failure(Refusal(reply: .refuse(status: 503, reason: "HLS is not served yet")))
         }
         guard count < options.maximumSessions else {
-            return .failure(Refusal(reply: .refuse(status: 503, reason: "there are \(options.maximumSessions) viewers of HLS")))
+            return .failure(
+                Refusal(reply: .refuse(status: 503, reason: "there are \(options.maximumSessions) viewers of HLS"))
+            )
         }
         let session = hub.makeSession(
             .hls,
