@@ -19,14 +19,16 @@ package final class Hub: Sendable {
 
     /// - Parameters:
     ///   - group: all connections that are to be given to the Hub must run on its loops.
+    ///   - taps: what takes a stream's frames from the beginning of a publication on; called on the publisher's loop.
     ///   - onEvent: called on one of the loops: for each event by itself, and in their order.
     package init(
         group: any EventLoopGroup,
         configuration: HubConfiguration = HubConfiguration(),
+        taps: @escaping @Sendable (TappedStream, any EventLoop) -> [any StreamTap] = { _, _ in [] },
         onEvent: @escaping @Sendable (HubEvent) -> Void = { _ in }
     ) {
         let loops = Array(group.makeIterator())
-        let registry = StreamRegistry(configuration: configuration, loops: loops.count, onEvent: onEvent)
+        let registry = StreamRegistry(configuration: configuration, loops: loops.count, taps: taps, onEvent: onEvent)
         self.configuration = configuration
         self.registry = registry
         dispatchers = loops.enumerated().map { LoopDispatcher(loop: $1, index: $0, registry: registry) }
@@ -98,6 +100,7 @@ package final class Hub: Sendable {
     /// closes; the Hub closes the channel of a viewer that stalls or is kicked.
     /// - Parameters:
     ///   - prologue: what the connection still has to say before the stream, such as an HTTP response head.
+    ///   - startsLive: it gets nothing of what is cached and waits for the next key frame.
     ///   - onEnd: called when the Hub ends the viewer: what it returns is sent behind the last whole message, then the channel
     ///     is closed. Not called when the peer is gone or takes nothing.
     /// - Throws: `.unsupportedCodec` when the stream's publisher is known and the form cannot carry its video.
@@ -109,6 +112,7 @@ package final class Hub: Sendable {
         channel: any Channel,
         sink: ViewerSink = .descriptor,
         prologue: ByteBuffer = ByteBuffer(),
+        startsLive: Bool = false,
         onEnd: ((Viewer.CloseReason) -> ByteBuffer?)? = nil
     ) throws(HubError) -> Viewer {
         let dispatcher = try dispatcher(of: channel.eventLoop)
@@ -120,6 +124,7 @@ package final class Hub: Sendable {
             channel: channel,
             sink: sink,
             prologue: prologue,
+            startsLive: startsLive,
             onEnd: onEnd
         )
     }

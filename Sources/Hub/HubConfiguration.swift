@@ -76,7 +76,7 @@ package struct GOPCount: Hashable, Sendable {
 
     subscript(framing: WireFormat.Framing) -> Int {
         switch framing {
-        case .flv, .webSocketFLV: flv
+        case .flv, .webSocketFLV, .ts, .webSocketTS, .fmp4, .webSocketFMP4: flv
         case .rtmp, .rtmpPublish: rtmp
         case .rtsp: rtsp
         }

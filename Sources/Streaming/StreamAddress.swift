@@ -52,6 +52,12 @@ package struct StreamAddress: Hashable, Sendable {
         self.query = query
     }
 
+    /// The first value of a parameter in the query, as it stands there.
+    package func queryValue(_ name: String) -> Substring? {
+        for item in query.split(separator: "&") where item.hasPrefix(name + "=") { return item.dropFirst(name.count + 1) }
+        return nil
+    }
+
     /// The form of H.265 that the query asks for with `hevc=enhanced` or `hevc=legacy`, for players that cannot say it otherwise:
     /// FFmpeg knows the enhanced one alone and does not tell.
     package var hevcFormat: FLVHEVCFormat? {

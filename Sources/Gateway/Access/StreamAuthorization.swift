@@ -7,6 +7,10 @@ package struct StreamAuthorization: Sendable {
         case publishRTMP
         case playRTMP
         case playHTTPFLV
+        case playHTTPTS
+        case playHTTPFMP4
+        /// Playlists; who has one has the names of the segments.
+        case playHLS
         case publishRTSP
         case playRTSP
     }
@@ -52,6 +56,10 @@ package struct StreamAuthorization: Sendable {
         case .publishRTMP: section.pubRtmpEnable
         case .playRTMP: section.subRtmpEnable
         case .playHTTPFLV: section.subHttpflvEnable
+        case .playHTTPTS: section.subHttptsEnable
+        // lal has no fMP4 and no switch for it: where FLV is shut, it must not be a way round.
+        case .playHTTPFMP4: section.subHttpflvEnable || section.subHttptsEnable
+        case .playHLS: section.hlsM3u8Enable
         case .publishRTSP: section.pubRtspEnable
         case .playRTSP: section.subRtspEnable
         }

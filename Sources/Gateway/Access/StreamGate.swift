@@ -11,16 +11,28 @@ struct StreamGate: Sendable {
     let relays: Relays
     let unknownRTMP: UnknownStream
     let unknownFLV: UnknownStream
+    let unknownTS: UnknownStream
+    let unknownFMP4: UnknownStream
     let unknownRTSP: UnknownStream
+    let blacklist: AddressBlacklist
     let logger: Logger
     private let limiter = LogRateLimiter()
 
-    init(_ configuration: GatewayConfiguration, hub: Hub, relays: Relays, logger: Logger) {
+    init(
+        _ configuration: GatewayConfiguration,
+        hub: Hub,
+        relays: Relays,
+        blacklist: AddressBlacklist,
+        logger: Logger
+    ) {
         authorization = StreamAuthorization(configuration.simpleAuth)
         self.hub = hub
         self.relays = relays
         unknownRTMP = configuration.rtmp.unknownStream
         unknownFLV = configuration.httpflv.unknownStream
+        unknownTS = configuration.httpts.unknownStream
+        unknownFMP4 = configuration.httpfmp4.unknownStream
+        self.blacklist = blacklist
         unknownRTSP = configuration.rtsp.unknownStream
         self.logger = logger
     }
@@ -41,15 +53,44 @@ struct StreamGate: Sendable {
 
     func decide(_ request: MediaHTTPRequest) -> MediaHTTPDecision {
         let address = request.stream.address
-        if let refusal = authorization.refusal(of: .playHTTPFLV, stream: address.stream, query: address.query) {
-            note(refusal, "play", request.isWebSocket ? "WebSocket-FLV" : "HTTP-FLV", address, request.remoteAddress)
+        let (wish, form, unknown): (StreamAuthorization.Access, String, UnknownStream) =
+            switch request.stream.fileExtension {
+            case "ts": (.playHTTPTS, "TS", unknownTS)
+            case "mp4": (.playHTTPFMP4, "fMP4", unknownFMP4)
+            default: (.playHTTPFLV, "FLV", unknownFLV)
+            }
+        if let refusal = authorization.refusal(of: wish, stream: address.stream, query: address.query) {
+            note(refusal, "play", "\(request.isWebSocket ? "WebSocket" : "HTTP")-\(form)", address, request.remoteAddress)
             return .deny(status: 401, reason: "\(refusal)")
         }
-        if unknownFLV == .refuse, isUnknown(address.stream) {
+        if unknown == .refuse, isUnknown(address.stream) {
             return .deny(status: 404, reason: "stream \(address.stream) is not published")
         }
         return .allow
     }
+
+    func decide(_ request: HLSRequest, _ asker: HLSService.Asker) -> MediaHTTPDecision {
+        if isBanned(asker.remoteAddress) {
+            // As lal; connections that were there before the ban ask here.
+            return .deny(status: 404, reason: "requests of this address are not answered for the time being")
+        }
+        // As lal: who knows the name of a segment has seen a playlist.
+        if case .media = request.resource { return .allow }
+        if let refusal = authorization.refusal(of: .playHLS, stream: request.stream, query: request.query) {
+            let address = StreamAddress(app: "", stream: request.stream, query: request.query)
+            note(refusal, "play", "HLS", address, asker.remoteAddress)
+            return .deny(status: 401, reason: "\(refusal)")
+        }
+        return .allow
+    }
+
+    private func isBanned(_ remote: String) -> Bool {
+        guard let host = remote.lastIndex(of: ":").map({ remote[..<$0] }) else { return false }
+        return blacklist.contains(String(host), now: .now())
+    }
+
+    /// Somebody may be about to publish it.
+    func isExpected(_ stream: String) -> Bool { relays.expects(stream) }
 
     func decide(_ access: RTSPAccess) -> RTSPAccessDecision {
         let address = access.address

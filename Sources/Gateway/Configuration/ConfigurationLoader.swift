@@ -72,6 +72,7 @@ extension GatewayConfiguration {
         }
         httpflv.urlPattern = repaired(httpflv.urlPattern)
         httpts.urlPattern = repaired(httpts.urlPattern)
+        httpfmp4.urlPattern = repaired(httpfmp4.urlPattern)
         hls.urlPattern = repaired(hls.urlPattern)
     }
 }

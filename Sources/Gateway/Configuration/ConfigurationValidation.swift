@@ -14,17 +14,22 @@ struct ConfigurationValidation {
 
     private mutating func streaming(_ all: GatewayConfiguration) {
         listener("rtmp.addr", all.rtmp.addr, on: all.rtmp.enable)
-        let flvListener =
-            all.httpflv.httpListenAddr.isEmpty ? all.defaultHttp.httpListenAddr : all.httpflv.httpListenAddr
-        listener("default_http.http_listen_addr", flvListener, on: all.httpflv.enable)
         listener("rtmp.rtmps_addr", all.rtmp.rtmpsAddr, on: all.rtmp.rtmpsEnable)
-        listener("default_http.https_listen_addr", all.flvSecureAddress, on: all.httpflv.enableHttps)
+        for service in HTTPService.all(all) {
+            listener(service.addressKey, service.address, on: service.isOn)
+            listener(service.secureAddressKey, service.secureAddress, on: service.isSecureOn)
+        }
+        let patterns = [all.httpflv, all.httpts, all.httpfmp4] as [any HTTPSection]
+        if all.hls.enable || all.hls.enableHttps, patterns.contains(where: { $0.urlPattern == all.hls.urlPattern }) {
+            // As lal: it could not be told apart who is asked.
+            problems.append(.error("hls.url_pattern", "\"\(all.hls.urlPattern)\" is that of another form of streams; take one of its own"))
+        }
         range("rtmp.gop_num", all.rtmp.gopNum, -1...100)
         range("rtmp.single_gop_max_frame_num", all.rtmp.singleGopMaxFrameNum, 0...1_000_000)
         range("rtmp.merge_write_size", all.rtmp.mergeWriteSize, 0...(16 << 20))
         range("httpflv.gop_num", all.httpflv.gopNum, -1...100)
         range("httpflv.single_gop_max_frame_num", all.httpflv.singleGopMaxFrameNum, 0...1_000_000)
-        range("httpts.gop_num", all.httpts.gopNum, 0...100)
+        range("httpts.gop_num", all.httpts.gopNum, -1...100)
         range("httpts.single_gop_max_frame_num", all.httpts.singleGopMaxFrameNum, 0...1_000_000)
         range("in_session.add_dummy_audio_wait_audio_ms", all.inSession.addDummyAudioWaitAudioMs, 0...60_000)
         range("hls.fragment_duration_ms", all.hls.fragmentDurationMs, 0...600_000)
@@ -32,6 +37,9 @@ struct ConfigurationValidation {
         range("hls.delete_threshold", all.hls.deleteThreshold, 0...10_000)
         range("hls.cleanup_mode", all.hls.cleanupMode, 0...2)
         range("hls.sub_session_timeout_ms", all.hls.subSessionTimeoutMs, 0...86_400_000)
+        range("hls.idle_stop_ms", all.hls.idleStopMs, 5_000...86_400_000)
+        range("hls.part_duration_ms", all.hls.partDurationMs, 50...2_000)
+        range("hls.memory_max_mb", all.hls.memoryMaxMb, 4...65_536)
         rtsp(all.rtsp)
         range("merge_window_ms", all.mergeWindowMs, 0...1_000)
     }
@@ -93,7 +101,7 @@ struct ConfigurationValidation {
     private mutating func secrets(_ auth: SimpleAuthSection) {
         let isOn =
             auth.pubRtmpEnable || auth.subRtmpEnable || auth.subHttpflvEnable || auth.pubRtspEnable
-            || auth.subRtspEnable
+            || auth.subRtspEnable || auth.subHttptsEnable || auth.hlsM3u8Enable
         if isOn, auth.key.isEmpty {
             problems.append(.warning("simple_auth.key", "empty: the md5 of a stream's name alone opens it; set a key"))
         }

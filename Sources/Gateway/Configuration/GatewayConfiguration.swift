@@ -12,6 +12,7 @@ package struct GatewayConfiguration: Codable, Hashable, Sendable {
     package var httpflv = HTTPFLVSection()
     package var hls = HLSSection()
     package var httpts = HTTPTSSection()
+    package var httpfmp4 = HTTPFMP4Section()
     package var rtsp = RTSPSection()
     package var record = RecordSection()
     package var relayPush = RelayPushSection()

@@ -53,7 +53,7 @@ package struct HTTPFLVSection: Codable, Hashable, Sendable {
 }
 
 package struct HTTPTSSection: Codable, Hashable, Sendable {
-    package var enable = false
+    package var enable = true
     package var enableHttps = false
     package var urlPattern = "/"
     package var gopNum = 1
@@ -63,11 +63,28 @@ package struct HTTPTSSection: Codable, Hashable, Sendable {
     package var httpsCertFile = ""
     package var httpsKeyFile = ""
 
+    /// As of RTMP; a refusal is a 404.
+    package var unknownStream = UnknownStream.wait
+
+    package init() {}
+}
+
+/// fMP4 over HTTP and WebSocket: what the web console and browsers play.
+package struct HTTPFMP4Section: Codable, Hashable, Sendable {
+    package var enable = true
+    package var enableHttps = false
+    package var urlPattern = "/"
+    package var httpListenAddr: ListenAddress = ""
+    package var httpsListenAddr: ListenAddress = ""
+    package var httpsCertFile = ""
+    package var httpsKeyFile = ""
+    package var unknownStream = UnknownStream.wait
+
     package init() {}
 }
 
 package struct HLSSection: Codable, Hashable, Sendable {
-    package var enable = false
+    package var enable = true
     package var enableHttps = false
     package var urlPattern = "/hls/"
     package var outPath = "./lal_record/hls/"
@@ -76,7 +93,15 @@ package struct HLSSection: Codable, Hashable, Sendable {
     package var deleteThreshold = 6
     /// 0 never, 1 at the end of the stream, 2 as soon as possible.
     package var cleanupMode = 1
-    package var useMemoryAsDiskFlag = false
+    /// Nothing is written to `out_path`.
+    package var useMemoryAsDiskFlag = true
+    package var start = HLSStart.auto
+    /// A stream that is cut on demand is cut for so long after the last request.
+    package var idleStopMs = 30_000
+    /// Parts of Low-Latency HLS.
+    package var partDurationMs = 200
+    /// Segments of one stream that are held, in MB.
+    package var memoryMaxMb = 256
     package var subSessionTimeoutMs = 30_000
     /// Not empty: HLS viewers are sessions.
     package var subSessionHashKey = Secret("")
@@ -128,6 +153,14 @@ package struct RTSPSection: Codable, Hashable, Sendable {
     package var multicastInterface = ""
 
     package init() {}
+}
+
+/// When a stream is cut into segments.
+package enum HLSStart: String, ConfigurationChoice {
+    /// `always` where segments are written to a disk, else `on_demand`.
+    case auto
+    case always
+    case onDemand = "on_demand"
 }
 
 /// What becomes of a player whose stream has no publisher.

@@ -2,10 +2,6 @@
 enum UnservedKeys {
     /// Path of the switch, and what stays off.
     static let switches: [(path: String, feature: String, isOn: @Sendable (GatewayConfiguration) -> Bool)] = [
-        ("hls.enable", "HLS", { $0.hls.enable }),
-        ("hls.enable_https", "HLS over TLS", { $0.hls.enableHttps }),
-        ("httpts.enable", "HTTP-TS", { $0.httpts.enable }),
-        ("httpts.enable_https", "TS over TLS", { $0.httpts.enableHttps }),
         ("record.enable_flv", "FLV recording", { $0.record.enableFlv }),
         ("record.enable_mpegts", "TS recording", { $0.record.enableMpegts }),
         ("http_notify.enable", "HTTP notify", { $0.httpNotify.enable }),

@@ -13,7 +13,7 @@ extension Gateway: GatewayControl {
 
     package func group(_ streamName: String) async throws -> GroupStat {
         let relays = await relays().filter { $0.streamName == streamName }
-        guard let stream = await hub.snapshot(of: streamName) else {
+        guard let stream = await snapshot(of: streamName) else {
             // A pull that is still connecting makes a group too, as in lal.
             guard relays.contains(where: { $0.state != "ended" }) else { throw ControlError.groupNotFound }
             return GroupStat(streamName: streamName, appName: "", relays: relays)
@@ -24,11 +24,28 @@ extension Gateway: GatewayControl {
     package func allGroups() async -> [GroupStat] {
         let reports = await media.reports()
         let relays = Dictionary(grouping: await relays(), by: \.streamName)
-        return await hub.snapshot().map { GroupStat($0, reports, relays[$0.name] ?? []) }
+        return await snapshot().map { GroupStat($0, reports, relays[$0.name] ?? []) }
+    }
+
+    /// The streams with all their viewers: those of HLS have no connection of their own, and the Hub only counts them.
+    private func snapshot() async -> [StreamSnapshot] {
+        let viewers = Dictionary(grouping: hls?.viewers() ?? [], by: \.stream)
+        return await hub.snapshot().map { stream in
+            var stream = stream
+            stream.viewers += (viewers[stream.name] ?? []).map(\.snapshot)
+            return stream
+        }
+    }
+
+    private func snapshot(of stream: String) async -> StreamSnapshot? {
+        var snapshot = await hub.snapshot(of: stream)
+        snapshot?.viewers += (hls?.viewers(of: stream) ?? []).map(\.snapshot)
+        return snapshot
     }
 
     package func kick(streamName: String, sessionID: String) async throws {
         if await relaying.kick(sessionID, of: streamName) { return }
+        if hls?.kick(session: sessionID, of: streamName) == true { return }
         switch await hub.kick(session: sessionID, of: streamName) {
         case nil: return
         case .noStream: throw ControlError.groupNotFound

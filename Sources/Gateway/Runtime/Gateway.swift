@@ -16,6 +16,8 @@ package final class Gateway: Service {
         package var rtmps: Int?
         package var http: Int?
         package var https: Int?
+        /// That of `http`, unless HLS has a listener of its own.
+        package var hls: Int?
         package var rtsp: Int?
         package var rtsps: Int?
         package var rtspOverWebSocket: Int?
@@ -28,6 +30,7 @@ package final class Gateway: Service {
     package let group: any EventLoopGroup
     let configuration: GatewayConfiguration
     let hub: Hub
+    let hls: HLSService?
     let media: MediaService
     let signalling: Signalling?
     let publications: RTPPublications
@@ -36,6 +39,8 @@ package final class Gateway: Service {
     let startTime = WallTime.now()
     let store: DeviceStore?
     private let streaming: StreamingPorts
+    /// Threads that write segments and recordings.
+    private let disk: BlockingPool
     private let logger: Logger
 
     private init(
@@ -43,6 +48,7 @@ package final class Gateway: Service {
         group: any EventLoopGroup,
         configuration: GatewayConfiguration,
         hub: Hub,
+        hls: HLSService?,
         media: MediaService,
         signalling: Signalling?,
         publications: RTPPublications,
@@ -50,12 +56,15 @@ package final class Gateway: Service {
         blacklist: AddressBlacklist,
         store: DeviceStore?,
         streaming: StreamingPorts,
+        disk: BlockingPool,
         logger: Logger
     ) {
+        self.disk = disk
         self.ports = ports
         self.group = group
         self.configuration = configuration
         self.hub = hub
+        self.hls = hls
         self.media = media
         self.signalling = signalling
         self.publications = publications
@@ -74,7 +83,17 @@ package final class Gateway: Service {
         logger: Logger
     ) async throws -> Gateway {
         let activity = ActivityLog(logger: logger)
-        let hub = Hub(group: group, configuration: HubConfiguration(configuration)) { activity.received($0) }
+        let expected = StreamExpectation()
+        let disk = BlockingPool()
+        let folders = HLSService.folders(configuration, pool: disk, loop: group.next(), logger: logger)
+        let hls = HLSService.make(configuration, files: folders, isExpected: { expected.contains($0) })
+        let hub = Hub(
+            group: group,
+            configuration: HubConfiguration(configuration),
+            taps: { stream, loop in hls?.taps(of: stream, on: loop) ?? [] },
+            onEvent: { activity.received($0) }
+        )
+        hls?.start(hub, on: group.next())
         var settings = RelaySettings(configuration.relay)
         settings.makeSessionID = { hub.makeSessionID($0) }
         settings.ownHosts = OwnAddresses.hosts()
@@ -90,16 +109,18 @@ package final class Gateway: Service {
             logger: logger
         )
         activity.attach(relays)
+        expected.attach(relays)
         let singlePort = ListenAddress(":\(configuration.gb28181.rtpSinglePort)") ?? .none
         let media = try await listening("gb28181 rtp", singlePort) {
             try await MediaService.start(settings: mediaSettings, pool: pool, hub: hub, group: group)
         }
         let opened = Opened()
         do {
-            return try await start(configuration, devices, group, logger, hub, media, pool, relays, activity, opened)
+            return try await start(configuration, devices, group, logger, hub, hls, disk, media, pool, relays, activity, opened)
         } catch {
             await opened.signalling?.stop(grace: .zero)
             await opened.streaming?.close()
+            hls?.stop()
             await relays.stop()
             await media.stop()
             throw error
@@ -118,6 +139,8 @@ package final class Gateway: Service {
         _ group: any EventLoopGroup,
         _ logger: Logger,
         _ hub: Hub,
+        _ hls: HLSService?,
+        _ disk: BlockingPool,
         _ media: MediaService,
         _ pool: PortPool,
         _ relays: Relays,
@@ -128,8 +151,9 @@ package final class Gateway: Service {
         var opening = StreamingPortsOpening(
             configuration,
             hub: hub,
+            hls: hls,
             group: group,
-            gate: StreamGate(configuration, hub: hub, relays: relays, logger: logger),
+            gate: StreamGate(configuration, hub: hub, relays: relays, blacklist: blacklist, logger: logger),
             ports: pool,
             activity: activity,
             blacklist: blacklist,
@@ -171,6 +195,7 @@ package final class Gateway: Service {
             group: group,
             configuration: configuration,
             hub: hub,
+            hls: hls,
             media: media,
             signalling: opened.signalling,
             publications: RTPPublications(media: media, advertisedHost: advertised, logger: logger),
@@ -178,6 +203,7 @@ package final class Gateway: Service {
             blacklist: blacklist,
             store: store,
             streaming: streaming,
+            disk: disk,
             logger: logger
         )
     }
@@ -220,6 +246,8 @@ package final class Gateway: Service {
         await streaming.close()
         await relaying.stop()
         await hub.shutdown()
+        hls?.stop()
+        await disk.shutDown()
         await media.stop()
         await store?.flush()
         logger.notice("gbgate stopped")

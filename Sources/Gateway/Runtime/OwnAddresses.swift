@@ -14,28 +14,8 @@ enum OwnAddresses {
         if configuration.rtmp.rtmpsEnable { addresses.append(configuration.rtmp.rtmpsAddr) }
         if configuration.rtsp.enable { addresses.append(configuration.rtsp.addr) }
         if configuration.rtsp.rtspsEnable { addresses.append(configuration.rtsp.rtspsAddr) }
-        if configuration.httpflv.enable { addresses.append(configuration.flvAddress) }
-        if configuration.httpflv.enableHttps { addresses.append(configuration.flvSecureAddress) }
+        addresses += HTTPService.listeners(configuration).map(\.address)
+        addresses += HTTPService.secureListeners(configuration).map(\.address)
         return Set(addresses.map(\.port)).subtracting([0])
-    }
-}
-
-extension GatewayConfiguration {
-    /// The listener of HTTP-FLV: its own, or the one that is shared.
-    var flvAddress: ListenAddress {
-        httpflv.httpListenAddr.isEmpty ? defaultHttp.httpListenAddr : httpflv.httpListenAddr
-    }
-
-    var flvSecureAddress: ListenAddress {
-        httpflv.httpsListenAddr.isEmpty ? defaultHttp.httpsListenAddr : httpflv.httpsListenAddr
-    }
-
-    /// Files of the certificate and its key for HTTPS.
-    var flvCertificate: (certificate: String, key: String) {
-        let own = httpflv
-        return (
-            own.httpsCertFile.isEmpty ? defaultHttp.httpsCertFile : own.httpsCertFile,
-            own.httpsKeyFile.isEmpty ? defaultHttp.httpsKeyFile : own.httpsKeyFile
-        )
     }
 }

@@ -43,21 +43,24 @@ package enum SecureListeners {
         )
     }
 
-    static func https(_ configuration: GatewayConfiguration) -> Wanted? {
-        guard configuration.httpflv.enableHttps else { return nil }
-        let files = configuration.flvCertificate
-        return Wanted(
-            key: "httpflv.enable_https",
-            address: configuration.flvSecureAddress,
-            certificateFile: files.certificate,
-            keyFile: files.key
-        )
+    /// Of each address; the certificate is that of the first form of streams that is served there.
+    static func https(_ configuration: GatewayConfiguration) -> [(wanted: Wanted, services: [HTTPService])] {
+        HTTPService.secureListeners(configuration).compactMap { listener in
+            guard let first = listener.services.first else { return nil }
+            let wanted = Wanted(
+                key: first.secureKey,
+                address: listener.address,
+                certificateFile: first.certificateFile,
+                keyFile: first.keyFile
+            )
+            return (wanted, listener.services)
+        }
     }
 
     /// What would go wrong with certificates at a start, for `gbgate check`. Reads their files.
     package static func problems(_ configuration: GatewayConfiguration) -> [ConfigurationProblem] {
-        [rtmps(configuration), rtsps(configuration), https(configuration)].compactMap { wanted in
-            guard let wanted else { return nil }
+        let all = [rtmps(configuration), rtsps(configuration)].compactMap(\.self) + https(configuration).map(\.wanted)
+        return all.compactMap { wanted in
             do throws(TLSFault) {
                 _ = try TLSCertificate(certificateFile: wanted.certificateFile, keyFile: wanted.keyFile)
                 return nil

@@ -30,6 +30,7 @@ struct StreamingPortsOpening {
     private var ports = Gateway.Ports()
     private let configuration: GatewayConfiguration
     private let hub: Hub
+    private let hls: HLSService?
     private let group: any EventLoopGroup
     private let gate: StreamGate
     private let activity: ActivityLog
@@ -43,6 +44,7 @@ struct StreamingPortsOpening {
     init(
         _ configuration: GatewayConfiguration,
         hub: Hub,
+        hls: HLSService?,
         group: any EventLoopGroup,
         gate: StreamGate,
         ports mediaPorts: PortPool,
@@ -52,6 +54,7 @@ struct StreamingPortsOpening {
     ) {
         self.configuration = configuration
         self.hub = hub
+        self.hls = hls
         self.group = group
         self.gate = gate
         self.activity = activity
@@ -82,9 +85,12 @@ struct StreamingPortsOpening {
                 let address = configuration.rtmp.addr
                 ports.rtmp = try await keep(Gateway.listening("rtmp", address) { try await openRTMP(address, nil) })
             }
-            if configuration.httpflv.enable {
-                let address = configuration.flvAddress
-                ports.http = try await keep(Gateway.listening("httpflv", address) { try await openHTTP(address, nil) })
+            for (address, services) in HTTPService.listeners(configuration) {
+                let key = services.first?.key ?? "http"
+                let server = try await Gateway.listening(key, address) { try await openHTTP(services, address, nil) }
+                let port = keep(server)
+                ports.http = ports.http ?? port
+                if services.contains(where: { $0.form == .hls }) { ports.hls = port }
             }
             if configuration.rtsp.enable {
                 let address = configuration.rtsp.addr
@@ -96,7 +102,13 @@ struct StreamingPortsOpening {
         }
         ports.rtspOverWebSocket = await openWebSocketRTSP().map { keep($0) }
         ports.rtmps = await secure(SecureListeners.rtmps(configuration), openRTMP).map { keep($0) }
-        ports.https = await secure(SecureListeners.https(configuration), openHTTP).map { keep($0) }
+        for (wanted, services) in SecureListeners.https(configuration) {
+            let server = await secure(wanted) { try await openHTTP(services, $0, $1) }
+            if let server {
+                let port = keep(server)
+                ports.https = ports.https ?? port
+            }
+        }
         ports.rtsps = await secure(SecureListeners.rtsps(configuration), openRTSP).map { keep($0) }
         return opened
     }
@@ -173,10 +185,23 @@ struct StreamingPortsOpening {
         )
     }
 
-    private func openHTTP(_ address: ListenAddress, _ certificate: TLSCertificate?) async throws -> MediaHTTPServer {
+    private func openHTTP(
+        _ services: [HTTPService],
+        _ address: ListenAddress,
+        _ certificate: TLSCertificate?
+    ) async throws -> MediaHTTPServer {
         var options = MediaHTTPConfiguration()
-        options.routes = [.flv(under: configuration.httpflv.urlPattern)]
+        options.routes = services.compactMap { service in
+            switch service.form {
+            case .flv: .flv(under: service.pattern)
+            case .ts: .ts(under: service.pattern)
+            case .fmp4: .fmp4(under: service.pattern)
+            case .hls: nil
+            }
+        }
+        if services.contains(where: { $0.form == .hls }) { options.hls = hls }
         options.authorize = { [gate] in gate.decide($0) }
+        options.authorizeHLS = { [gate] in gate.decide($0, $1) }
         return try await MediaHTTPServer.start(
             hub: hub,
             group: group,

@@ -12,14 +12,18 @@ final class Preamble: Sendable {
     let messages: [FLVMessage]
     /// RTSP: where each media's packets go on from here.
     let starts: [RTPStart]
+    /// fMP4 over WebSocket: the text message that goes before new headers. What is cached then goes into one message with them.
+    let announcement: ByteBlock?
 
     init(
         version: Int,
         messages: [FLVMessage] = [],
         starts: [RTPStart] = [],
+        announcement: ByteBlock? = nil,
         fileHeader: ByteBlock,
         headers: ByteBlock
     ) {
+        self.announcement = announcement
         self.version = version
         self.messages = messages
         self.starts = starts

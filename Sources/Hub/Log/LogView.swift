@@ -96,6 +96,12 @@ final class LogView {
         slab(position.slab).map { $0.slab.position &+ position.offset }
     }
 
+    /// Bytes between two positions.
+    func distance(from start: LogPosition, to end: LogPosition) -> Int? {
+        guard let before = bytes(before: start), let behind = bytes(before: end) else { return nil }
+        return behind &- before
+    }
+
     /// Calls `body` with the bytes between two positions, slab by slab.
     func forEachPiece(
         from start: LogPosition,

@@ -10,7 +10,7 @@ extension MessageFramer {
         case .flv: readTag(bytes)
         case .webSocketFLV: readFrame(bytes)
         case .rtmp, .rtmpPublish: readChunks(bytes)
-        case .rtsp: nil
+        case .rtsp, .ts, .webSocketTS, .fmp4, .webSocketFMP4: nil
         }
     }
 

@@ -16,9 +16,31 @@ package struct WireFormat: Hashable, Sendable, CustomStringConvertible {
         case rtmpPublish(streamID: UInt32)
         /// RTP and RTCP packets as RTSP interleaves them, on the channels that a reader gets who asks for none of its own.
         case rtsp
+        /// MPEG-TS, and a binary WebSocket message for each frame of it.
+        case ts
+        case webSocketTS
+        /// Fragmented MP4: an init segment, then a fragment for each frame; and that in binary WebSocket messages, behind a text
+        /// message that names the codecs, the first with the init segment and all that is cached.
+        case fmp4(hasAudio: Bool)
+        case webSocketFMP4(hasAudio: Bool)
 
         /// Laid out from packets, not from FLV messages: it carries every codec, and a publisher's own packets.
         var isRTP: Bool { self == .rtsp }
+
+        /// Laid out from frames, see `FrameOutput`.
+        var isOfFrames: Bool {
+            switch self {
+            case .ts, .webSocketTS, .fmp4, .webSocketFMP4: true
+            case .flv, .webSocketFLV, .rtmp, .rtmpPublish, .rtsp: false
+            }
+        }
+
+        var isWebSocket: Bool {
+            switch self {
+            case .webSocketFLV, .webSocketTS, .webSocketFMP4: true
+            case .flv, .rtmp, .rtmpPublish, .rtsp, .ts, .fmp4: false
+            }
+        }
     }
 
     package var framing: Framing
@@ -28,6 +50,15 @@ package struct WireFormat: Hashable, Sendable, CustomStringConvertible {
     package init(_ framing: Framing, hevc: FLVHEVCFormat = .legacy) {
         self.framing = framing
         self.hevc = hevc
+    }
+
+    /// Whether it has a place for the codec.
+    func canCarry(_ codec: VideoCodec) -> Bool {
+        switch framing {
+        case .ts, .webSocketTS: TSMuxer.canCarry(codec)
+        case .fmp4, .webSocketFMP4, .rtsp: true
+        case .flv, .webSocketFLV, .rtmp, .rtmpPublish: hevc.canCarry(codec)
+        }
     }
 
     package static let flv = WireFormat(.flv)
@@ -40,13 +71,18 @@ package struct WireFormat: Hashable, Sendable, CustomStringConvertible {
             case .webSocketFLV: "FLV over WebSocket"
             case .rtmp, .rtmpPublish: "RTMP"
             case .rtsp: "RTSP"
+            case .ts: "MPEG-TS"
+            case .webSocketTS: "MPEG-TS over WebSocket"
+            case .fmp4: "fMP4"
+            case .webSocketFMP4: "fMP4 over WebSocket"
             }
-        if self.framing.isRTP { return framing }
+        if self.framing.isRTP || self.framing.isOfFrames { return framing }
         return hevc == .legacy ? framing : "enhanced \(framing)"
     }
 }
 
-/// Lays FLV messages out in one format; those of RTSP come as packets (`RTPOutput`) and pass here by.
+/// Lays FLV messages out in one format; those of RTSP come as packets (`RTPOutput`), those of MPEG-TS and fMP4 as frames
+/// (`FrameOutput`), and pass here by.
 struct MessageFramer {
     let format: WireFormat
 
@@ -63,7 +99,7 @@ struct MessageFramer {
         case .webSocketFLV:
             WebSocketFrame.writeHeader(opcode: .binary, length: FLVTagWriter.fileHeaderLength, into: &bytes)
             FLVTagWriter.writeFileHeader(hasVideo: hasVideo, hasAudio: hasAudio, into: &bytes)
-        case .rtmp, .rtmpPublish, .rtsp:
+        case .rtmp, .rtmpPublish, .rtsp, .ts, .webSocketTS, .fmp4, .webSocketFMP4:
             break
         }
         return bytes
@@ -81,7 +117,7 @@ struct MessageFramer {
             RTMPChunkWriter.write(message, into: &bytes)
         case .rtmpPublish(let streamID):
             RTMPChunkWriter.write(message, streamID: streamID, isPublishing: true, into: &bytes)
-        case .rtsp:
+        case .rtsp, .ts, .webSocketTS, .fmp4, .webSocketFMP4:
             break
         }
     }

@@ -10,6 +10,7 @@ extension LoopDispatcher {
         channel: any Channel,
         sink: ViewerSink,
         prologue: ByteBuffer,
+        startsLive: Bool = false,
         onEnd: ((Viewer.CloseReason) -> ByteBuffer?)?
     ) -> Viewer {
         loop.assertInEventLoop()
@@ -23,6 +24,7 @@ extension LoopDispatcher {
             dispatcher: self,
             onEnd: onEnd
         )
+        viewer.cursor.startsLive = startsLive
         enter(viewer, isFirst: isNew)
         write(prologue, to: viewer)
         return viewer

@@ -106,6 +106,8 @@ final class RTPOutput {
             let age = TimeAmount.nanoseconds((last &- frame.dts) &* 100_000 / 9)
             append(frame, startsGOP: starts, now: present - age, age: age)
         }
+        // The rest of a group that is cached in part cannot be decoded.
+        isPaused = isPaused || publisher.isPaused
         return log
     }
 

@@ -13,6 +13,11 @@ package struct SessionSnapshot: Hashable, Sendable {
     package var lagMilliseconds = 0
     /// Viewers: waits for a key frame or a publisher.
     package var isWaiting = false
+
+    package init(info: SessionInfo, bytes: ByteMeter) {
+        self.info = info
+        self.bytes = bytes
+    }
 }
 
 /// One second of the ring of video messages.

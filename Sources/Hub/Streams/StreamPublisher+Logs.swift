@@ -27,16 +27,19 @@ extension StreamPublisher {
 
     private func settings(of framing: WireFormat.Framing) -> LogSettings {
         let configuration = registry.configuration
+        // Of FLV messages every log may have to be the source of another.
+        let isCache = !framing.isRTP && !framing.isOfFrames
         return LogSettings(
             gops: configuration.gopCount[framing],
-            retainedGOPs: framing.isRTP ? configuration.gopCount.rtsp : configuration.gopCount.most,
-            singleGOPMessages: framing.isRTP ? 0 : configuration.singleGOPMessages
+            retainedGOPs: isCache ? configuration.gopCount.most : configuration.gopCount[framing],
+            singleGOPMessages: isCache ? configuration.singleGOPMessages : 0
         )
     }
 
     /// The tracks are known: whoever waits begins.
     func beginReaders() {
         describe()
+        if outputs.isEmpty { beginOutputs() }
         for reader in readers where log(of: reader) == nil { connect(reader) }
         for log in logs {
             for reader in log.readers { tell(reader, of: log, isBeginning: true) }
@@ -69,6 +72,10 @@ extension StreamPublisher {
             attachRTP(reader)
             return
         }
+        guard !reader.format.framing.isOfFrames else {
+            attachOutput(reader)
+            return
+        }
         readers.append(reader)
         guard isSettled else { return }
         let log = connect(reader)
@@ -83,6 +90,10 @@ extension StreamPublisher {
     func detach(_ dispatcher: LoopDispatcher, _ format: WireFormat) {
         guard !format.framing.isRTP else {
             detachRTP(dispatcher)
+            return
+        }
+        guard !format.framing.isOfFrames else {
+            detachOutput(dispatcher, format)
             return
         }
         readers.removeAll { $0.dispatcher === dispatcher && $0.format == format }
@@ -166,7 +177,7 @@ extension StreamPublisher {
 
     var watchedLogs: [ByteLog] {
         (isSettled ? logs : []).filter { !$0.readers.isEmpty }
-            + (rtp?.readers.isEmpty == false ? [rtp?.log] : []).compactMap(\.self)
+            + (rtp?.readers.isEmpty == false ? [rtp?.log] : []).compactMap(\.self) + outputs.map(\.log)
     }
 
     /// Memory of caches that nobody watches.

@@ -55,6 +55,7 @@ extension StreamPublisher {
         }
         guard let starts = admit(message) else { return }
         if rtp?.isForwarding == false { rtp?.append(frame, startsGOP: starts) }
+        appendToOutputs(frame, startsGOP: starts)
         guard !isPaused else { return }
         append(message, form, startsGOP: starts)
         let other: FLVHEVCFormat = form == .legacy ? .enhanced : .legacy

@@ -41,12 +41,16 @@ package final class StreamPublisher {
     var packagers = Packagers()
     /// One at least from the first message on, one for each format with readers that can carry the codec.
     var logs: [ByteLog] = []
-    /// Of all formats but RTSP's.
+    /// Of the formats that consist of FLV messages.
     var readers: [StreamRegistry.Reader] = []
     /// What RTSP readers get, see StreamPublisher+RTP.swift; nil until it is known what there is.
     var rtp: RTPOutput?
     /// RTSP readers that came before.
     var earlyReaders: [StreamRegistry.Reader] = []
+    /// MPEG-TS and fMP4, see StreamPublisher+Frames.swift: one for each form that has readers.
+    var outputs: [FrameOutput] = []
+    var frameReaders: [StreamRegistry.Reader] = []
+    var taps: [any StreamTap] = []
     /// Where the packets of the publisher before stood.
     var continuity: RTPContinuity?
     var frameRate = FrameRateRing()
@@ -81,13 +85,15 @@ package final class StreamPublisher {
     /// Begins with the viewers that wait.
     func start(_ entrance: StreamRegistry.Entrance) {
         number = entrance.number
-        readers = entrance.readers.filter { !$0.format.framing.isRTP }
+        readers = entrance.readers.filter { !$0.format.framing.isRTP && !$0.format.framing.isOfFrames }
+        frameReaders = entrance.readers.filter { $0.format.framing.isOfFrames }
         earlyReaders = entrance.readers.filter { $0.format.framing.isRTP }
         timestamps = TimestampContinuity(after: entrance.memory.lastTime)
         continuity = entrance.memory.continuity
         gate.inherit(entrance.memory.headers)
         dispatcher.publishers.append(self)
         dispatcher.startWatch()
+        for tap in registry.makeTaps(tapped, loop) { add(tap) }
     }
 
     /// Takes what an input has demuxed, in order.
@@ -103,7 +109,7 @@ package final class StreamPublisher {
     /// A quarter more than the window: what is read together has waited half of that on the average and is sent at once, whereas
     /// the window begins with the first message and most of a stream's bytes wait for all of it.
     package var patience: TimeAmount {
-        readers.isEmpty && rtp?.readers.isEmpty != false
+        readers.isEmpty && outputs.isEmpty && rtp?.readers.isEmpty != false
             ? Self.idlePatience : .nanoseconds(dispatcher.window.nanoseconds &* 5 / 4)
     }
 
@@ -159,14 +165,17 @@ package final class StreamPublisher {
             video = parameters
             gate.video = parameters.codec
             changeHeaders(event, restarts: codecChanged || forms != before)
+            tellOutputs(event, isOtherCodec: codecChanged)
             changeDescription(parameters)
         case .audio(let parameters):
             let before = forms
             audio = parameters
             changeHeaders(event, restarts: forms != before)
+            tellOutputs(event, isOtherCodec: false)
             changeDescription()
         case .metadata:
             changeHeaders(event, restarts: false)
+            tellOutputs(event, isOtherCodec: false)
         case .frame(var frame):
             guard frame.payload.readableBytes <= Self.maximumFrame else {
                 droppedFrames &+= 1
@@ -239,6 +248,9 @@ package final class StreamPublisher {
         logs = []
         earlyReaders = []
         rtp = nil
+        frameReaders = []
+        outputs = []
+        removeTaps { _ in true }
     }
 
     func measure(seconds: Int) {
@@ -260,7 +272,7 @@ package final class StreamPublisher {
             audio: audio,
             publisher: SessionSnapshot(info: session, bytes: meter),
             framesPerSecond: frameRate.finished(before: unixSecond),
-            cacheBytes: logs.reduce(rtp?.memory ?? 0) { $0 + $1.memory },
+            cacheBytes: (logs + outputs.map(\.log)).reduce(rtp?.memory ?? 0) { $0 + $1.memory },
             droppedFrames: droppedFrames
         )
     }

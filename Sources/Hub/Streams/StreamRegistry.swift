@@ -79,9 +79,17 @@ final class StreamRegistry: Sendable {
     private let state = Mutex(State())
     private let identifiers = Atomic<Int>(0)
     private let onEvent: @Sendable (HubEvent) -> Void
+    /// Called on the publisher's loop.
+    let makeTaps: @Sendable (TappedStream, any EventLoop) -> [any StreamTap]
 
-    init(configuration: HubConfiguration, loops: Int, onEvent: @escaping @Sendable (HubEvent) -> Void) {
+    init(
+        configuration: HubConfiguration,
+        loops: Int,
+        taps: @escaping @Sendable (TappedStream, any EventLoop) -> [any StreamTap] = { _, _ in [] },
+        onEvent: @escaping @Sendable (HubEvent) -> Void
+    ) {
         self.configuration = configuration
+        makeTaps = taps
         self.onEvent = onEvent
         slabs = SlabPool(
             warmBytes: configuration.warmSlabBytes,
@@ -178,7 +186,7 @@ final class StreamRegistry: Sendable {
         let limits = configuration
         let refusal: HubError? = state.withLock { state in
             var entry = state.streams[stream] ?? Stream(app: app)
-            if let codec = entry.publication?.gate.video, !format.hevc.canCarry(codec) {
+            if let codec = entry.publication?.gate.video, !format.canCarry(codec) {
                 return .unsupportedCodec(stream: stream, codec: codec, format: format)
             }
             if limits.maximumViewers > 0, state.viewers >= limits.maximumViewers {

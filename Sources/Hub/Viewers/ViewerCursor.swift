@@ -1,6 +1,7 @@
 import CSockets
 import Media
 import NIOCore
+import Streaming
 
 /// What is still to be sent to one viewer: a few pieces first, then the log from a position on. No bytes of the log are
 /// copied: a viewer that is moved inside of a message keeps the slabs with the rest of that message.
@@ -11,6 +12,9 @@ struct ViewerCursor {
         var count: Int
         var isControl = false
     }
+
+    /// Of a second or two; what is cached beyond follows message by message.
+    private static let joinedMessages = 1024
 
     private var pieces: [Piece] = []
     /// nil while the viewer waits for a key frame.
@@ -58,12 +62,48 @@ struct ViewerCursor {
             hasFileHeader = true
             append(key.preamble.fileHeader)
         }
+        position = key.position
         if headersVersion != key.preamble.version {
             headersVersion = key.preamble.version
-            append(key.preamble.headers)
+            if let announcement = key.preamble.announcement {
+                join(key.preamble.headers, behind: announcement, from: key.position, in: view)
+            } else {
+                append(key.preamble.headers)
+            }
         }
-        position = key.position
         return key
+    }
+
+    /// Puts the headers and all messages that are cached into one WebSocket message: a browser that is given them one by one begins
+    /// at the first picture and has to catch up.
+    private mutating func join(
+        _ headers: ByteBlock,
+        behind announcement: ByteBlock,
+        from start: LogPosition,
+        in view: LogView
+    ) {
+        var payloads: [(from: LogPosition, to: LogPosition)] = []
+        var length = headers.count
+        var at = start
+        while at != view.end, payloads.count < Self.joinedMessages {
+            let end = view.normalised(view.messageEnd(after: at))
+            var head: [UInt8] = []
+            view.forEachPiece(from: at, to: end) { _, bytes in head += bytes.prefix(10 &- head.count) }
+            // Not an announcement, which stands before other headers.
+            guard let header = WebSocketFrame.binaryHeaderLength(head), let total = view.distance(from: at, to: end),
+                total > header
+            else { break }
+            payloads.append((Self.advanced(at, by: header, in: view), end))
+            length &+= total &- header
+            at = end
+        }
+        var frame = ByteBuffer()
+        WebSocketFrame.writeHeader(opcode: .binary, length: length, into: &frame)
+        append(announcement)
+        append(ByteBlock(frame))
+        append(headers)
+        for payload in payloads { append(view, from: payload.from, to: payload.to) }
+        position = at
     }
 
     /// Leaves the log at a message boundary: the rest of a begun message stays to be sent. The viewer goes on at the newest

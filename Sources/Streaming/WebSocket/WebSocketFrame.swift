@@ -35,6 +35,41 @@ package enum WebSocketFrame {
         }
     }
 
+    /// How many bytes the header has of an unfragmented binary server frame that begins with these bytes; nil when they are another
+    /// kind of frame's.
+    package static func binaryHeaderLength(_ bytes: [UInt8]) -> Int? {
+        guard bytes.count >= 2, bytes[0] == 0x80 | WebSocketOpcode.binary.rawValue else { return nil }
+        return switch bytes[1] {
+        case ...125: 2
+        case 126: 4
+        case 127: 10
+        default: nil
+        }
+    }
+
+    /// Appends the header of a binary server frame in front of its payload, which `write` appends.
+    package static func writeBinary(into buffer: inout ByteBuffer, _ write: (inout ByteBuffer) -> Void) {
+        let start = buffer.writerIndex
+        buffer.writeRepeatingByte(0, count: 10)
+        write(&buffer)
+        let length = buffer.writerIndex &- start &- 10
+        guard length > 0 else {
+            buffer.moveWriterIndex(to: start)
+            return
+        }
+        var header = ByteBuffer()
+        writeHeader(opcode: .binary, length: length, into: &header)
+        // Its length is known only now: the room that it does not need is cut off in front where nothing stands before.
+        let spare = 10 &- header.readableBytes
+        buffer.setBuffer(header, at: start &+ spare)
+        if spare > 0, start == buffer.readerIndex {
+            buffer.moveReaderIndex(forwardBy: spare)
+        } else if spare > 0, let frame = buffer.getSlice(at: start &+ spare, length: length &+ 10 &- spare) {
+            buffer.moveWriterIndex(to: start)
+            buffer.writeImmutableBuffer(frame)
+        }
+    }
+
     /// Appends a whole server frame.
     package static func write(opcode: WebSocketOpcode, payload: ByteBuffer, into buffer: inout ByteBuffer) {
         writeHeader(opcode: opcode, length: payload.readableBytes, into: &buffer)

@@ -18,6 +18,9 @@ package struct MediaHTTPConfiguration: Sendable {
     package var maximumRequests = 100
     /// How often a WebSocket viewer is pinged. One that has sent nothing for three times as long is closed.
     package var webSocketPingInterval = TimeAmount.seconds(30)
+    /// What is under its `pattern` is HLS, before any route; nil: nothing is.
+    package var hls: HLSService?
+    package var authorizeHLS: @Sendable (HLSRequest, HLSService.Asker) -> MediaHTTPDecision = { _, _ in .allow }
     /// Asked before anything is served, on the event loop of the connection: be quick.
     package var authorize: @Sendable (MediaHTTPRequest) -> MediaHTTPDecision = { _ in .allow }
 

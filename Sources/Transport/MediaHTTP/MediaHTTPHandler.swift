@@ -11,10 +11,14 @@ final class MediaHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     /// What a client may still send after an answer that ended the connection, before it is closed for good.
     private static let linger = TimeAmount.seconds(1)
     private static let longestFarewell = TimeAmount.seconds(5)
+    /// A client that does not take an answer within this time is gone.
+    private static let longestAnswer = TimeAmount.seconds(60)
+
+    private static let maximumPending = 64
 
     private let hub: Hub
-    private let configuration: MediaHTTPConfiguration
-    private let sink: ViewerSink
+    let configuration: MediaHTTPConfiguration
+    let sink: ViewerSink
     private let decoder: ByteToMessageHandler<HTTPRequestDecoder>
     /// Of the request that is being read.
     private var head: HTTPRequestHead?
@@ -24,6 +28,9 @@ final class MediaHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     private var timeout: Scheduled<Void>?
     /// The connection is a viewer's, or is about to be closed.
     private var isDone = false
+    /// An answer is to come, or is still being sent: what the client asks for meanwhile waits.
+    private var isAnswering = false
+    private var pending: [HTTPServerRequestPart] = []
 
     init(
         hub: Hub,
@@ -51,8 +58,17 @@ final class MediaHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        receive(unwrapInboundIn(data), context)
+    }
+
+    private func receive(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
         guard !isDone else { return }
-        switch unwrapInboundIn(data) {
+        guard !isAnswering else {
+            pending.append(part)
+            if pending.count >= Self.maximumPending { context.close(promise: nil) }
+            return
+        }
+        switch part {
         case .head(let head):
             begin(head, context)
         case .body(let bytes):
@@ -63,7 +79,7 @@ final class MediaHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
             guard let head else { return }
             isWhole = true
             answer(head, context)
-            self.head = nil
+            if !isAnswering { self.head = nil }
         }
     }
 
@@ -110,7 +126,7 @@ final class MediaHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         }
     }
 
-    private func fail(_ status: HTTPResponseStatus, _ reason: String, _ context: ChannelHandlerContext) {
+    func fail(_ status: HTTPResponseStatus, _ reason: String, _ context: ChannelHandlerContext) {
         let withBody = head?.method != .HEAD
         finish(context) { MediaHTTPResponse.failure(status, reason, withBody: withBody, connection: $0) }
     }
@@ -148,13 +164,53 @@ final class MediaHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         timeout = context.eventLoop.scheduleTask(in: limit) {
             let (handler, context) = bound.value
-            guard handler.requests == 0 || handler.head != nil else {
+            guard !handler.isAnswering, handler.requests == 0 || handler.head != nil else {
                 // Idle after an answer: an error now might be taken for the answer to a request that is on its way.
                 context.close(promise: nil)
                 return
             }
             handler.fail(.requestTimeout, "no whole request within the time limit", context)
         }
+    }
+
+    /// An answer follows later: with `sent` the next request is read. Clients of HLS ask as often as they like, one answer after the
+    /// other.
+    func beginAnswer() {
+        isAnswering = true
+        requests = 1
+        stopWaiting()
+    }
+
+    /// The answer to the request that `beginAnswer` was for.
+    func finishAnswer(_ context: ChannelHandlerContext, _ response: (HTTPConnectionState) -> [ByteBuffer]) {
+        guard isAnswering, !isDone, let head else { return }
+        let channel = context.channel
+        let state = head.isKeepAlive ? HTTPConnectionState.keepAlive : .close
+        let buffers = response(state)
+        for buffer in buffers.dropLast() { channel.write(buffer, promise: nil) }
+        // Who takes nothing never lets the write end.
+        wait(Self.longestAnswer, context)
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        channel.writeAndFlush(buffers.last ?? ByteBuffer()).whenComplete { _ in
+            let (handler, context) = bound.value
+            handler.answerSent(context, state)
+        }
+    }
+
+    private func answerSent(_ context: ChannelHandlerContext, _ state: HTTPConnectionState) {
+        guard isAnswering, !isDone else { return }
+        isAnswering = false
+        head = nil
+        guard state == .keepAlive else {
+            isDone = true
+            stopWaiting()
+            context.close(promise: nil)
+            return
+        }
+        wait(configuration.idleTimeout, context)
+        let parts = pending
+        pending = []
+        for part in parts { receive(part, context) }
     }
 
     private func stopWaiting() {
@@ -166,6 +222,7 @@ final class MediaHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
 // Streams
 extension MediaHTTPHandler {
     private func serve(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        if let hls = configuration.hls, serve(head, hls, context) { return }
         let stream: HTTPStreamRequest
         let route: MediaHTTPRoute
         do throws(HTTPStreamRequest.Fault) {
@@ -202,7 +259,7 @@ extension MediaHTTPHandler {
             if head.method == .HEAD {
                 finish(context) { _ in prologue }
             } else {
-                start(request, as: route.plain, prologue: prologue, context)
+                start(request, route, prologue: prologue, context)
             }
         }
     }
@@ -228,19 +285,19 @@ extension MediaHTTPHandler {
         }
         let subprotocol = request.headers[canonicalForm: "sec-websocket-protocol"].first.map(String.init)
         let response = MediaHTTPResponse.switchToWebSocket(key: key, subprotocol: subprotocol)
-        start(request, as: route.webSocket, isWebSocket: true, prologue: response, context)
+        start(request, route, prologue: response, context)
     }
 
     private func start(
         _ request: MediaHTTPRequest,
-        as framing: WireFormat.Framing,
-        isWebSocket: Bool = false,
+        _ route: MediaHTTPRoute,
         prologue: ByteBuffer,
         _ context: ChannelHandlerContext
     ) {
         let address = request.stream.address
+        let isWebSocket = request.isWebSocket
         let session = hub.makeSession(
-            .flv,
+            route.session,
             .viewer,
             remoteAddress: request.remoteAddress,
             url: request.url,
@@ -252,11 +309,15 @@ extension MediaHTTPHandler {
             let viewer = try hub.view(
                 address.stream,
                 app: address.app,
-                as: format(framing, request),
+                as: format(
+                    route.framing(isWebSocket: isWebSocket, hasAudio: address.queryValue("audio") != "0"),
+                    request
+                ),
                 session: session,
                 channel: context.channel,
                 sink: sink,
                 prologue: prologue,
+                startsLive: address.queryValue("gop") == "0",
                 onEnd: farewell
             )
             isDone = true
@@ -275,6 +336,7 @@ extension MediaHTTPHandler {
 
     private func format(_ framing: WireFormat.Framing, _ request: MediaHTTPRequest) -> WireFormat {
         let agent = request.headers.first(name: "user-agent") ?? ""
+        guard framing == .flv || framing == .webSocketFLV else { return WireFormat(framing) }
         return WireFormat(framing, hevc: request.stream.hevcFormat(userAgent: agent))
     }
 

@@ -22,6 +22,40 @@ enum MediaHTTPResponse {
         )
     }
 
+    /// The head of a body of known length.
+    /// - Parameters:
+    ///   - range: which bytes of how many it is.
+    ///   - cacheSeconds: 0: a cache has to ask again each time.
+    static func body(
+        _ status: HTTPResponseStatus,
+        contentType: String,
+        length: Int,
+        range: (part: Range<Int>, whole: Int)? = nil,
+        cacheSeconds: Int,
+        connection: HTTPConnectionState
+    ) -> ByteBuffer {
+        var fields = [
+            ("Content-Type", contentType), ("Content-Length", String(length)), ("Accept-Ranges", "bytes"),
+            ("Cache-Control", cacheSeconds > 0 ? "max-age=\(cacheSeconds)" : "no-cache"), headers,
+        ]
+        if let range {
+            let part = range.part
+            fields.append(("Content-Range", "bytes \(part.lowerBound)-\(part.upperBound - 1)/\(range.whole)"))
+        }
+        return head(status, fields + connection.fields)
+    }
+
+    /// No byte of the range is there (RFC 9110 15.5.17).
+    static func unsatisfiable(length: Int, connection: HTTPConnectionState) -> ByteBuffer {
+        let fields = [("Content-Range", "bytes */\(length)"), ("Content-Length", "0"), headers]
+        return head(.rangeNotSatisfiable, fields + connection.fields)
+    }
+
+    static func redirect(to location: String, connection: HTTPConnectionState) -> ByteBuffer {
+        let fields = [("Location", location), ("Content-Length", "0"), ("Cache-Control", "no-cache"), headers]
+        return head(.found, fields + connection.fields)
+    }
+
     static func switchToWebSocket(key: String, subprotocol: String?) -> ByteBuffer {
         var fields = [
             ("Upgrade", "websocket"), ("Connection", "Upgrade"),

@@ -9,6 +9,7 @@ package struct MediaHTTPRoute: Hashable, Sendable {
     /// Lower case, without the dot.
     package let fileExtension: String
     let contentType: String
+    let session: SessionKind
     let plain: WireFormat.Framing
     let webSocket: WireFormat.Framing
 
@@ -19,9 +20,43 @@ package struct MediaHTTPRoute: Hashable, Sendable {
             pattern: repaired(pattern),
             fileExtension: "flv",
             contentType: "video/x-flv",
+            session: .flv,
             plain: .flv,
             webSocket: .webSocketFLV
         )
+    }
+
+    /// HTTP-TS and WebSocket-TS: `/app/stream.ts`.
+    package static func ts(under pattern: String = "/") -> MediaHTTPRoute {
+        MediaHTTPRoute(
+            pattern: repaired(pattern),
+            fileExtension: "ts",
+            contentType: "video/mp2t",
+            session: .ts,
+            plain: .ts,
+            webSocket: .webSocketTS
+        )
+    }
+
+    /// HTTP-fMP4 and WebSocket-fMP4: `/app/stream.mp4`, without sound by `?audio=0`.
+    package static func fmp4(under pattern: String = "/") -> MediaHTTPRoute {
+        MediaHTTPRoute(
+            pattern: repaired(pattern),
+            fileExtension: "mp4",
+            contentType: "video/mp4",
+            session: .fmp4,
+            plain: .fmp4(hasAudio: true),
+            webSocket: .webSocketFMP4(hasAudio: true)
+        )
+    }
+
+    /// What a player gets who asks with this query.
+    func framing(isWebSocket: Bool, hasAudio: Bool) -> WireFormat.Framing {
+        switch isWebSocket ? webSocket : plain {
+        case .fmp4: .fmp4(hasAudio: hasAudio)
+        case .webSocketFMP4: .webSocketFMP4(hasAudio: hasAudio)
+        case let framing: framing
+        }
     }
 
     private static func repaired(_ pattern: String) -> String {

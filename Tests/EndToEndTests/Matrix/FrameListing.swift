@@ -50,6 +50,28 @@ struct Recording: Hashable, Sendable {
     /// The samples of G.711, which everybody cuts into packets as he likes.
     var samples: [UInt8] = []
 
+    /// As `faults(against:tolerance:)`, where G.711 came as another codec: all of its samples are there, at the time that they were.
+    func faultsOfRecodedSound(against source: Recording, tolerance: Int) -> [String] {
+        var faults: [String] = []
+        // The last samples may not fill a frame.
+        let missing = source.samples.count - samples.count
+        let same = zip(samples, source.samples).prefix { $0 == $1 }.count
+        if missing > 640 || same < min(samples.count, source.samples.count) {
+            faults.append("samples: \(samples.count) of \(source.samples.count), the first \(same) are right")
+        }
+        if let sound = packets.audio.first, let own = source.packets.audio.first, let picture = pictures.first,
+            let first = source.pictures.first
+        {
+            let shift = (sound.pts - picture.pts) - (own.pts - first.pts)
+            if abs(shift) > tolerance { faults.append("times: sound is shifted by \(shift) ms") }
+        }
+        var pictures = self
+        var sources = source
+        pictures.packets.audio = []
+        sources.packets.audio = []
+        return faults + pictures.faults(against: sources, tolerance: 20)
+    }
+
     /// Why this is not the same stream as `source`; empty when it is.
     /// - Parameters:
     ///   - tolerance: milliseconds that one frame may be shifted against another.

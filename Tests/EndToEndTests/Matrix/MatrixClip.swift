@@ -137,13 +137,29 @@ private actor MatrixClips {
 
 extension FFmpeg {
     /// Decodes and lists an input up to its end.
-    func recording(of input: String, hasVideo: Bool, pcm: String? = nil) async throws -> Recording {
-        try await reading(input, hasVideo: hasVideo, pcm: pcm).recording()
+    func recording(
+        of input: String,
+        hasVideo: Bool,
+        pcm: String? = nil,
+        copying: [String] = [],
+        decoding: Bool = false
+    ) async throws -> Recording {
+        try await reading(input, hasVideo: hasVideo, pcm: pcm, copying: copying, decoding: decoding).recording()
     }
 
     /// Begins to read an input, a file or a stream.
-    /// - Parameter pcm: the format that the samples of G.711 are written as, too.
-    func reading(_ input: String, hasVideo: Bool, options: [String] = [], pcm: String? = nil) throws -> FFmpegReading {
+    /// - Parameters:
+    ///   - pcm: the format that the samples of G.711 are written as, too.
+    ///   - copying: what packets go through before they are compared.
+    ///   - decoding: the samples come as another codec and are made G.711 again.
+    func reading(
+        _ input: String,
+        hasVideo: Bool,
+        options: [String] = [],
+        pcm: String? = nil,
+        copying: [String] = [],
+        decoding: Bool = false
+    ) throws -> FFmpegReading {
         let folder = try TemporaryFolder()
         let pictures = "\(folder.path)/pictures"
         // The time base of the input, else pictures are timed by the frame; in the words of either version.
@@ -151,8 +167,12 @@ extension FFmpeg {
         let decoded = [
             "-map", "0:v:0", "-fps_mode", "passthrough", "-enc_time_base", demuxer, "-f", "framemd5", pictures,
         ]
-        let copied = ["-map", "0:v?", "-map", "0:a?", "-c", "copy", "-f", "framemd5", "\(folder.path)/packets"]
-        let samples = pcm.map { ["-map", "0:a", "-c", "copy", "-f", $0, "\(folder.path)/samples"] } ?? []
+        let packets = ["-f", "framemd5", "\(folder.path)/packets"]
+        let copied = ["-map", "0:v?", "-map", "0:a?", "-c", "copy"] + copying + packets
+        let samples =
+            pcm.map { format in
+                ["-map", "0:a", "-c", decoding ? "pcm_\(format)" : "copy", "-f", format, "\(folder.path)/samples"]
+            } ?? []
         let program = try Program(
             path,
             // Times as they are: FFmpeg would start them at 0.

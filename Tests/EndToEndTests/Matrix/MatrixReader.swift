@@ -10,6 +10,10 @@ enum MatrixReader: String, Hashable, Sendable {
     case gstreamerRTMP = "GStreamer over RTMP"
     case gstreamerHTTP = "GStreamer over HTTP"
     case webSocket = "a WebSocket client"
+    case ffmpegTS = "ffmpeg over HTTP-TS"
+    case ffmpegFMP4 = "ffmpeg over HTTP-fMP4"
+    case webSocketTS = "a WebSocket client, MPEG-TS"
+    case webSocketFMP4 = "a WebSocket client, fMP4"
     case ffmpegRTSP = "ffmpeg over RTSP/TCP"
     case ffmpegRTSPUDP = "ffmpeg over RTSP/UDP"
     case gstreamerRTSP = "GStreamer over RTSP/TCP"
@@ -28,6 +32,19 @@ enum MatrixReader: String, Hashable, Sendable {
         if GStreamer.installed != nil { readers += [.gstreamerRTMP, .gstreamerHTTP] }
         if FFmpeg.recent != nil { readers.append(.recentRTMP) }
         return readers
+    }
+
+    /// The forms that are made of frames.
+    static func ofFrames(for clip: MatrixClip) -> [MatrixReader] {
+        let carriesTS = clip.video != .av1 && clip.video != .vp9 && clip.audio != .g711a && clip.audio != .g711u
+        return (carriesTS ? [.ffmpegTS, .webSocketTS] : []) + [.ffmpegFMP4, .webSocketFMP4]
+    }
+
+    private var isOfFrames: Bool {
+        switch self {
+        case .ffmpegTS, .ffmpegFMP4, .webSocketTS, .webSocketFMP4: true
+        default: false
+        }
     }
 
     /// Where the publisher or the player speaks RTSP.
@@ -65,6 +82,37 @@ enum MatrixReader: String, Hashable, Sendable {
             // It says what it can take only when it is told to.
             let options = clip.isEnhanced ? ["-rtmp_enhanced_codecs", "hvc1,av01,vp09,Opus"] : []
             return .ffmpeg(try ffmpeg.reading(overRTMP, hasVideo: clip.video != nil, options: options, pcm: clip.pcm))
+        case .ffmpegTS, .ffmpegFMP4:
+            let url = "http://127.0.0.1:\(http)/live/\(stream).\(self == .ffmpegTS ? "ts" : "mp4")"
+            let hasVideo = clip.video != nil
+            let reading = try ffmpeg.reading(
+                url,
+                hasVideo: hasVideo,
+                pcm: clip.pcm,
+                copying: copying(clip),
+                decoding: true
+            )
+            return .ffmpeg(reading)
+        case .webSocketTS, .webSocketFMP4:
+            let isTS = self == .webSocketTS
+            return .webSocket(
+                Task {
+                    var socket = try await WebSocketStream.get("/live/\(stream).\(isTS ? "ts" : "mp4")", port: http)
+                    guard socket.isAccepted else { throw NeverHappened(what: "101: \(socket.stream.head)") }
+                    var bytes: [UInt8] = []
+                    var texts = 0
+                    while let frame = try await socket.next() {
+                        // fMP4: the codecs come in a text message before each init segment.
+                        if !isTS, frame.readableBytesView.first == UInt8(ascii: "{") {
+                            texts += 1
+                        } else {
+                            bytes += frame.readableBytesView
+                        }
+                    }
+                    guard isTS || texts == 1 else { throw NeverHappened(what: "one text message: \(texts)") }
+                    return bytes
+                }
+            )
         case .ffmpegHTTP: return .ffmpeg(try ffmpeg.reading(overHTTP, hasVideo: clip.video != nil, pcm: clip.pcm))
         case .ffmpegRTSP, .ffmpegRTSPUDP:
             let options = ["-rtsp_transport", self == .ffmpegRTSP ? "tcp" : "udp"]
@@ -87,6 +135,12 @@ enum MatrixReader: String, Hashable, Sendable {
                 }
             )
         }
+    }
+
+    /// TS has AAC with ADTS headers, the source without.
+    private func copying(_ clip: MatrixClip) -> [String] {
+        let isTS = self == .ffmpegTS || self == .webSocketTS
+        return isTS && clip.audio == .aac ? ["-bsf:a", "aac_adtstoasc"] : []
     }
 
     /// GStreamer writes Matroska: it keeps times to the millisecond, and is judged by ffmpeg.
@@ -179,6 +233,19 @@ enum MatrixReader: String, Hashable, Sendable {
         case .webSocket(let task):
             let bytes = try await limited(.seconds(20), "the end of the WebSocket stream") { try await task.value }
             let folder = try TemporaryFolder()
+            if self == .webSocketTS || self == .webSocketFMP4 {
+                let file = "\(folder.path)/ws.\(self == .webSocketTS ? "ts" : "mp4")"
+                try bytes.write(toFile: file)
+                guard let ffmpeg = clip.tool else { return [] }
+                recording = try await ffmpeg.recording(
+                    of: file,
+                    hasVideo: hasVideo,
+                    pcm: clip.pcm,
+                    copying: copying(clip),
+                    decoding: true
+                )
+                break
+            }
             let file = "\(folder.path)/ws.flv"
             guard let ffmpeg = clip.tool else { return [] }
             try Self.forFFmpeg(bytes, hasVideo: hasVideo, hasAudio: clip.audio != nil, faults: &faults).write(
@@ -187,6 +254,9 @@ enum MatrixReader: String, Hashable, Sendable {
             recording = try await ffmpeg.recording(of: file, hasVideo: hasVideo)
         }
         // Of pictures with one decoding time GStreamer's parser moves one by a frame, with or without us between.
+        if isOfFrames, clip.pcm != nil {
+            return faults + recording.faultsOfRecodedSound(against: source, tolerance: 60)
+        }
         let tolerance = !strict && (self == .gstreamerRTMP || self == .gstreamerHTTP) ? 40 : 20
         return faults + recording.faults(against: source, tolerance: tolerance, strict: strict)
     }

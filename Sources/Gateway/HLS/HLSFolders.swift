@@ -1,0 +1,198 @@
+internal import Logging
+internal import Media
+internal import NIOCore
+internal import Synchronization
+internal import Transport
+
+/// lal's folders of HLS: `out_path/<stream>/` with `playlist.m3u8`, `record.m3u8` and the segments. Everything is written in order
+/// for each stream on a pool of threads; what a slow disk cannot take in time is left out, and the stream goes on.
+final class HLSFolders: HLSFiles {
+    enum CleanUp: Int, Sendable {
+        case never
+        case atEnd
+        case asSoonAsPossible
+    }
+
+    struct Settings: Sendable {
+        /// Ends with a slash.
+        var root: String
+        var cleanUp: CleanUp
+        /// From the end of the input until its folder is removed.
+        var removalDelay: TimeAmount
+        /// Bytes of one stream that may wait for the disk.
+        var maximumPending = 64 << 20
+    }
+
+    private struct Line {
+        var jobs: [HLSFileChange] = []
+        var pendingBytes = 0
+        var isRunning = false
+        /// A publication is under way: its folder stays.
+        var isLive = false
+        /// Counts publications, for removals that come too late.
+        var publications = 0
+        var droppedSegments = 0
+        var fault: DiskFault?
+    }
+
+    private let settings: Settings
+    private let pool: BlockingPool
+    private let loop: any EventLoop
+    private let logger: Logger
+    private let lines = Mutex<[String: Line]>([:])
+    /// By stream; used on the pool, for one stream one after the other.
+    private let records = Mutex<[String: HLSRecord]>([:])
+
+    /// - Parameter loop: for the delay of removals.
+    init(_ settings: Settings, pool: BlockingPool, loop: any EventLoop, logger: Logger) {
+        self.settings = settings
+        self.pool = pool
+        self.loop = loop
+        self.logger = logger
+    }
+
+    func apply(_ changes: [HLSFileChange], stream: String) {
+        let starts: Bool = lines.withLock { lines in
+            var line = lines[stream] ?? Line()
+            for change in changes {
+                switch change {
+                case .segment(_, let closing, _):
+                    if !line.isLive {
+                        line.isLive = true
+                        line.publications += 1
+                    }
+                    let bytes = closing.bytes.readableBytes
+                    guard line.pendingBytes + bytes <= settings.maximumPending else {
+                        line.droppedSegments += 1
+                        continue
+                    }
+                    line.pendingBytes += bytes
+                case .ended:
+                    line.isLive = false
+                case .livePlaylist:
+                    // Only the newest counts.
+                    line.jobs.removeAll { if case .livePlaylist = $0 { true } else { false } }
+                case .expired:
+                    break
+                }
+                line.jobs.append(change)
+            }
+            defer { lines[stream] = line }
+            guard !line.isRunning, !line.jobs.isEmpty else { return false }
+            line.isRunning = true
+            return true
+        }
+        if starts { pool.run { self.work(stream) } }
+    }
+
+    private func work(_ stream: String) {
+        while true {
+            let jobs: [HLSFileChange] = lines.withLock { lines in
+                let jobs = lines[stream]?.jobs ?? []
+                lines[stream]?.jobs = []
+                if jobs.isEmpty { lines[stream]?.isRunning = false }
+                return jobs
+            }
+            if jobs.isEmpty { return }
+            for job in jobs {
+                do throws(DiskFault) {
+                    try perform(job, stream)
+                    // Whatever was written, the disk takes it again.
+                    if case .segment = job { note(nil, stream) }
+                } catch {
+                    note(error, stream)
+                }
+                if case .segment(_, let closing, _) = job {
+                    lines.withLock { $0[stream]?.pendingBytes -= closing.bytes.readableBytes }
+                }
+            }
+        }
+    }
+
+    private func perform(_ job: HLSFileChange, _ stream: String) throws(DiskFault) {
+        let folder = DiskFolder("\(settings.root)\(stream)")
+        switch job {
+        case .segment(let opening, let closing, let targetSeconds):
+            try folder.make()
+            try folder.write(closing.bytes, to: closing.name)
+            guard settings.cleanUp != .asSoonAsPossible else { return }
+            var record = record(of: stream, folder)
+            let change = record.append(opening, closing, targetSeconds: targetSeconds)
+            records.withLock { $0[stream] = record }
+            switch change {
+            case .write(let bytes, let position): try folder.write(bytes, to: Self.record, at: position)
+            case .rewrite(let bytes): try folder.replace(Self.record, with: bytes)
+            case nil: break
+            }
+        case .livePlaylist(let text):
+            try folder.make()
+            try folder.replace("playlist.m3u8", with: text)
+        case .expired(let names):
+            guard settings.cleanUp == .asSoonAsPossible else { return }
+            for name in names { folder.remove(name) }
+        case .ended:
+            if settings.cleanUp != .never { removeLater(stream) }
+        }
+    }
+
+    private static let record = "record.m3u8"
+
+    private func record(of stream: String, _ folder: DiskFolder) -> HLSRecord {
+        if let known = records.withLock({ $0[stream] }) { return known }
+        return folder.read(Self.record, limit: HLSRecord.maximumBytes).map { HLSRecord(String(buffer: $0)) }
+            ?? HLSRecord()
+    }
+
+    private func removeLater(_ stream: String) {
+        let publications = lines.withLock { $0[stream]?.publications ?? 0 }
+        loop.scheduleTask(in: settings.removalDelay) { [self] in
+            pool.run { [self] in
+                let isOver = lines.withLock { lines in
+                    guard let line = lines[stream], !line.isLive, !line.isRunning, line.publications == publications
+                    else { return false }
+                    lines[stream] = nil
+                    return true
+                }
+                guard isOver else { return }
+                records.withLock { $0[stream] = nil }
+                DiskFolder("\(settings.root)\(stream)").removeAll()
+            }
+        }
+    }
+
+    /// A fault is told once, and so is its end.
+    private func note(_ fault: DiskFault?, _ stream: String) {
+        let before = lines.withLock { lines in
+            let before = lines[stream]?.fault
+            lines[stream]?.fault = fault
+            return before
+        }
+        switch (before, fault) {
+        case (nil, let fault?):
+            logger.error(
+                "hls: stream \(stream) is not written: \(fault); it is served from memory, and writing goes on as soon as it can"
+            )
+        case (.some, nil):
+            logger.notice("hls: stream \(stream) is written again")
+        default: break
+        }
+    }
+
+    func read(_ name: String, stream: String, then: @escaping @Sendable (ByteBuffer?) -> Void) {
+        pool.run { [settings] in
+            then(DiskFolder("\(settings.root)\(stream)").read(name, limit: 1 << 30))
+        }
+    }
+
+    func record(of stream: String, query: String, then: @escaping @Sendable (ByteBuffer?) -> Void) {
+        pool.run { [self] in
+            let record = record(of: stream, DiskFolder("\(settings.root)\(stream)"))
+            then(record.isEmpty ? nil : record.playlist(query: query))
+        }
+    }
+
+    /// What goes wrong with the disk, by stream.
+    var faults: [String: String] {
+        lines.withLock { $0.compactMapValues { $0.fault.map { "\($0)" } } }
+    }
+}

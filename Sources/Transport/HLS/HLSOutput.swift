@@ -1,0 +1,223 @@
+import Media
+import NIOCore
+import Synchronization
+
+/// One stream in one container: its segments and those who wait for the next. Used on the loops of its publishers, one after the
+/// other, and on those of its viewers.
+final class HLSOutput: Sendable {
+    /// A request that is to be answered later, on its loop.
+    struct Waiter: Sendable {
+        let loop: any EventLoop
+        let deadline: NIODeadline
+        let retry: @Sendable () -> Void
+    }
+
+    private struct State {
+        var segmenter: HLSSegmenter
+        var window: HLSWindow
+        var opening: HLSOpening?
+        var waiters: [Waiter] = []
+        /// The publication that feeds it.
+        var tap: Int?
+        var lastAsked: NIODeadline
+        /// The publisher left.
+        var interrupted: NIODeadline?
+        var isClosed = false
+        /// Emptied before each use; kept for its memory.
+        var actions: [HLSAction] = []
+    }
+
+    let stream: String
+    let container: HLSConfiguration.Container
+    private let options: HLSOptions
+    private let state: Mutex<State>
+
+    init(stream: String, container: HLSConfiguration.Container, options: HLSOptions, now: NIODeadline) {
+        self.stream = stream
+        self.container = container
+        self.options = options
+        let configuration = container == .transportStream ? options.transportStream : options.fragmentedMP4
+        let prefix = String(UInt64.random(in: .min ... .max), radix: 36)
+        let names = HLSNames(stream: stream, prefix: prefix)
+        state = Mutex(
+            State(
+                segmenter: HLSSegmenter(configuration, names: names),
+                window: HLSWindow(configuration, names: names),
+                lastAsked: now
+            )
+        )
+    }
+
+    private var files: (any HLSFiles)? { container == .transportStream ? options.files : nil }
+
+    // What comes in
+
+    /// A publication begins to feed it.
+    /// - Returns: false when another one does already, or it is over.
+    func begin(tap: Int) -> Bool {
+        state.withLock { state in
+            guard state.tap == nil, !state.isClosed else { return false }
+            state.tap = tap
+            state.interrupted = nil
+            return true
+        }
+    }
+
+    func receive(_ event: MediaEvent, startsGOP: Bool, tap: Int, now: NIODeadline) {
+        change(tap: tap, now: now) { state in
+            state.segmenter.receive(
+                event,
+                startsGOP: startsGOP,
+                wallClock: options.wallClock(),
+                into: &state.actions
+            )
+        }
+    }
+
+    /// The publisher has left; another one may come.
+    func interrupt(tap: Int, now: NIODeadline) {
+        change(tap: tap, now: now) { state in
+            state.segmenter.interrupt(into: &state.actions)
+            state.tap = nil
+            state.interrupted = now
+        }
+    }
+
+    /// Nobody will come: the playlist ends.
+    func end(now: NIODeadline) {
+        let waiters: [Waiter] = state.withLock { state in
+            guard !state.isClosed else { return [] }
+            state.isClosed = true
+            state.tap = nil
+            state.segmenter.finish(into: &state.actions)
+            apply(&state, now: now)
+            state.window.end()
+            if let files {
+                files.apply([.livePlaylist(playlist(of: state, now)), .ended], stream: stream)
+            }
+            return state.takeWaiters()
+        }
+        Self.wake(waiters)
+    }
+
+    private func change(tap: Int, now: NIODeadline, _ body: (inout State) -> Void) {
+        let waiters: [Waiter] = state.withLock { state in
+            guard state.tap == tap, !state.isClosed else { return [] }
+            body(&state)
+            guard !state.actions.isEmpty else { return [] }
+            apply(&state, now: now)
+            return state.takeWaiters()
+        }
+        Self.wake(waiters)
+    }
+
+    private func apply(_ state: inout State, now: NIODeadline) {
+        let actions = state.actions
+        state.actions.removeAll(keepingCapacity: true)
+        let expired = state.window.apply(actions, now: now)
+        var changes: [HLSFileChange] = []
+        for action in actions {
+            switch action {
+            case .opened(let opening):
+                state.opening = opening
+            case .closed(let closing):
+                guard files != nil, let opening = state.opening else { continue }
+                changes.append(.segment(opening, closing, targetSeconds: state.window.target?.seconds ?? 0))
+            case .initialization, .target, .part:
+                break
+            }
+        }
+        guard let files else { return }
+        if !changes.isEmpty, state.window.isReady { changes.append(.livePlaylist(playlist(of: state, now))) }
+        if !expired.isEmpty { changes.append(.expired(expired)) }
+        if !changes.isEmpty { files.apply(changes, stream: stream) }
+    }
+
+    private func playlist(of state: borrowing State, _ now: NIODeadline) -> ByteBuffer {
+        if case .playlist(let text) = state.window.answer(HLSDirectives(), arrived: now, now: now) { return text }
+        return ByteBuffer()
+    }
+
+    private static func wake(_ waiters: [Waiter]) {
+        for (_, group) in Dictionary(grouping: waiters, by: { ObjectIdentifier($0.loop) }) {
+            group.first?.loop.execute { for waiter in group { waiter.retry() } }
+        }
+    }
+
+    // What goes out
+
+    /// - Parameter wait: given when the answer is to come later: it is then asked for again.
+    func answer(
+        now: NIODeadline,
+        waiter: (NIODeadline) -> Waiter,
+        _ body: (HLSWindow) -> HLSAnswer
+    ) -> HLSAnswer? {
+        state.withLock { state in
+            state.lastAsked = now
+            let answer = body(state.window)
+            guard case .wait(let until) = answer else { return answer }
+            guard state.waiters.count < options.maximumWaiting else {
+                return .refuse(status: 503, reason: "too many requests wait for stream \(stream)")
+            }
+            state.waiters.append(waiter(until))
+            return nil
+        }
+    }
+
+    // Time
+
+    enum Due {
+        case nothing
+        /// The grace period is over.
+        case end
+        /// Nobody asks.
+        case idle
+    }
+
+    /// What is to be done with it now; wakes who has waited long enough.
+    func advance(to now: NIODeadline) -> Due {
+        let (due, late): (Due, [Waiter]) = state.withLock { state in
+            let late = state.waiters.filter { $0.deadline <= now }
+            if !late.isEmpty { state.waiters.removeAll { $0.deadline <= now } }
+            if let interrupted = state.interrupted, state.tap == nil, !state.isClosed,
+                now - interrupted >= options.gracePeriod
+            {
+                return (.end, late)
+            }
+            // Low-Latency HLS is for those who ask for it, always.
+            let lasts = options.start == .always && container == .transportStream && !state.isClosed
+            return (!lasts && now - state.lastAsked >= options.idleTime ? .idle : .nothing, late)
+        }
+        Self.wake(late)
+        return due
+    }
+
+    var isClosed: Bool { state.withLock { $0.isClosed } }
+    var isFed: Bool { state.withLock { $0.tap != nil } }
+    var statistics: HLSOutputStatistics {
+        state.withLock { state in
+            HLSOutputStatistics(
+                memory: state.window.byteCount,
+                droppedSegments: state.window.droppedSegments,
+                droppedFrames: state.segmenter.droppedFrames,
+                waiting: state.waiters.count
+            )
+        }
+    }
+}
+
+extension HLSOutput.State {
+    fileprivate mutating func takeWaiters() -> [HLSOutput.Waiter] {
+        defer { waiters.removeAll(keepingCapacity: true) }
+        return waiters
+    }
+}
+
+package struct HLSOutputStatistics: Hashable, Sendable {
+    /// Bytes of the segments that are held.
+    package var memory = 0
+    package var droppedSegments = 0
+    package var droppedFrames = 0
+    /// Requests that wait for what is to come.
+    package var waiting = 0
+}

@@ -1,0 +1,164 @@
+package import Hub
+import Media
+package import NIOCore
+package import Streaming
+
+extension HLSService {
+    /// Who asks.
+    package struct Asker: Sendable {
+        /// `host:port`.
+        package var remoteAddress: String
+        package var userAgent: String
+        /// As the player knows it.
+        package var url: String
+        /// Without query: where a viewer without session is sent back to.
+        package var path: String
+
+        package init(remoteAddress: String, userAgent: String, url: String, path: String) {
+            self.remoteAddress = remoteAddress
+            self.userAgent = userAgent
+            self.url = url
+            self.path = path
+        }
+    }
+
+    /// Answers a request, at once or when there is what it waits for.
+    /// - Parameter then: called once, on the loop.
+    package func answer(
+        _ request: HLSRequest,
+        from asker: Asker,
+        on loop: any EventLoop,
+        then: @escaping (HLSReply) -> Void
+    ) {
+        let session: HLSSessions.Entrance
+        switch sessions.enter(request, asker, now: loop.now) {
+        case .failure(let refusal):
+            then(refusal.reply)
+            return
+        case .success(let entrance):
+            session = entrance
+        }
+        let bound = NIOLoopBound(
+            { [sessions] (reply: HLSReply) in
+                sessions.count(reply, of: session)
+                then(reply)
+            },
+            eventLoop: loop
+        )
+        let ask = Ask(request: request, query: session.query(of: request), arrived: loop.now, loop: loop, then: bound)
+        attempt(ask)
+    }
+
+    private struct Ask: Sendable {
+        let request: HLSRequest
+        let query: String
+        let arrived: NIODeadline
+        let loop: any EventLoop
+        let then: NIOLoopBound<(HLSReply) -> Void>
+
+        func reply(_ reply: HLSReply) {
+            then.value(reply)
+        }
+    }
+
+    private func attempt(_ ask: Ask) {
+        let request = ask.request
+        switch request.resource {
+        case .livePlaylist:
+            playlist(ask, .transportStream)
+        case .mediaPlaylist:
+            playlist(ask, .fragmentedMP4)
+        case .multivariantPlaylist:
+            guard let output = output(ask, .fragmentedMP4) else { return }
+            let answer = output.answer(now: ask.loop.now, waiter: { waiter(ask, until: $0) }) { window in
+                let state = window.answer(HLSDirectives(), arrived: ask.arrived, now: ask.loop.now)
+                guard case .playlist = state else { return state }
+                return .playlist(window.multivariantPlaylist(query: ask.query))
+            }
+            finish(ask, answer)
+        case .recordPlaylist:
+            record(ask)
+        case .media(let name):
+            media(ask, name)
+        }
+    }
+
+    private func playlist(_ ask: Ask, _ container: HLSConfiguration.Container) {
+        guard let output = output(ask, container) else { return }
+        let answer = output.answer(now: ask.loop.now, waiter: { waiter(ask, until: $0) }) { window in
+            let limit = ask.arrived + options.firstPlaylistTime
+            // lal answers 404 until there is a segment: players give up.
+            if !window.isReady, !window.hasEnded, ask.loop.now < limit { return .wait(until: limit) }
+            return window.answer(
+                ask.request.directives,
+                query: ask.query,
+                arrived: ask.arrived,
+                now: ask.loop.now
+            )
+        }
+        finish(ask, answer)
+    }
+
+    private func record(_ ask: Ask) {
+        guard let files = options.files else {
+            let reason = "record.m3u8 is kept on a disk only: hls.use_memory_as_disk_flag is on"
+            ask.reply(.refuse(status: 404, reason: reason))
+            return
+        }
+        files.record(of: ask.request.stream, query: ask.query) { text in
+            ask.loop.execute { ask.reply(text.map { .playlist($0) } ?? Self.none) }
+        }
+    }
+
+    private static var none: HLSReply { .refuse(status: 404, reason: "there is no such file, or no longer") }
+
+    private func media(_ ask: Ask, _ name: String) {
+        let isTS = name.hasSuffix(".ts")
+        let output = output(
+            of: ask.request.stream,
+            isTS ? .transportStream : .fragmentedMP4,
+            makes: false,
+            now: ask.loop.now
+        )
+        let answer =
+            output?.answer(now: ask.loop.now, waiter: { waiter(ask, until: $0) }) { window in
+                window.media(name, arrived: ask.arrived, now: ask.loop.now)
+            } ?? (output == nil ? .refuse(status: 404, reason: "there is no such file, or no longer") : nil)
+        if isTS, case .refuse(status: 404, _) = answer, let files = options.files {
+            files.read(name, stream: ask.request.stream) { bytes in
+                ask.loop.execute {
+                    ask.reply(bytes.map { .media($0, contentType: "video/mp2t", cacheSeconds: 0) } ?? Self.none)
+                }
+            }
+        } else {
+            finish(ask, answer)
+        }
+    }
+
+    /// - Returns: nil when the request is refused, or waits for a publisher.
+    private func output(_ ask: Ask, _ container: HLSConfiguration.Container) -> HLSOutput? {
+        if let output = begin(ask.request.stream, container, now: ask.loop.now) { return output }
+        // A pull on demand, which this viewer has started, may bring the stream.
+        let limit = ask.arrived + options.firstPlaylistTime
+        guard ask.loop.now < limit, sessions.isExpected(ask.request.stream) else {
+            ask.reply(.refuse(status: 404, reason: "stream \(ask.request.stream) is not published"))
+            return nil
+        }
+        ask.loop.scheduleTask(in: .milliseconds(250)) { [self] in attempt(ask) }
+        return nil
+    }
+
+    private func waiter(_ ask: Ask, until deadline: NIODeadline) -> HLSOutput.Waiter {
+        HLSOutput.Waiter(loop: ask.loop, deadline: deadline) { [self] in attempt(ask) }
+    }
+
+    private func finish(_ ask: Ask, _ answer: HLSAnswer?) {
+        switch answer {
+        case .playlist(let text): ask.reply(.playlist(text))
+        case .media(let bytes, let contentType, let cacheSeconds):
+            ask.reply(.media(bytes, contentType: contentType, cacheSeconds: cacheSeconds))
+        case .refuse(let status, let reason): ask.reply(.refuse(status: status, reason: reason))
+        case .wait, nil: break
+        }
+    }
+}

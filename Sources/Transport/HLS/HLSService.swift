@@ -1,0 +1,154 @@
+package import Hub
+import Media
+package import NIOCore
+import Synchronization
+
+/// The HLS of all streams: cuts what is asked for, keeps the windows, answers players. Used on every loop.
+package final class HLSService: Sendable {
+    private struct Key: Hashable, Sendable {
+        var stream: String
+        var container: HLSConfiguration.Container
+    }
+
+    private struct State {
+        var hub: Hub?
+        var outputs: [Key: HLSOutput] = [:]
+        var taps = 0
+        var timer: RepeatedTask?
+    }
+
+    package let options: HLSOptions
+    let sessions: HLSSessions
+    private let state = Mutex(State())
+
+    package init(_ options: HLSOptions) {
+        self.options = options
+        sessions = HLSSessions(options)
+    }
+
+    /// - Parameter loop: of the Hub's: what is due is looked after there, each second.
+    package func start(_ hub: Hub, on loop: any EventLoop) {
+        sessions.hub.withLock { $0 = hub }
+        state.withLock { state in
+            state.hub = hub
+            state.timer = loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { [weak self] _ in
+                self?.advance(to: loop.now)
+            }
+        }
+    }
+
+    /// Ends every playlist.
+    package func stop(now: NIODeadline = .now()) {
+        let outputs = state.withLock { state in
+            state.timer?.cancel()
+            state.timer = nil
+            defer { state.outputs = [:] }
+            return state.outputs.values.map { $0 }
+        }
+        for output in outputs { output.end(now: now) }
+        sessions.removeAll()
+    }
+
+    /// What a stream that begins to be published is fed to. On the publisher's loop.
+    package func taps(of stream: TappedStream, on loop: any EventLoop) -> [any StreamTap] {
+        var taps: [any StreamTap] = []
+        for container in [HLSConfiguration.Container.transportStream, .fragmentedMP4] {
+            let isWanted = options.start == .always && container == .transportStream
+            guard let output = output(of: stream.stream, container, makes: isWanted, now: loop.now),
+                let tap = tap(output, on: loop)
+            else { continue }
+            taps.append(tap)
+        }
+        return taps
+    }
+
+    private func tap(_ output: HLSOutput, on loop: any EventLoop) -> HLSTap? {
+        let id = state.withLock { state in
+            state.taps += 1
+            return state.taps
+        }
+        return output.begin(tap: id) ? HLSTap(output, id: id, on: loop) : nil
+    }
+
+    /// The output of a stream; one that has ended is replaced by a new one where `makes`.
+    func output(
+        of stream: String,
+        _ container: HLSConfiguration.Container,
+        makes: Bool,
+        now: NIODeadline
+    ) -> HLSOutput? {
+        state.withLock { state in
+            let key = Key(stream: stream, container: container)
+            if let output = state.outputs[key], !(makes && output.isClosed) { return output }
+            guard makes else { return nil }
+            let output = HLSOutput(stream: stream, container: container, options: options, now: now)
+            state.outputs[key] = output
+            return output
+        }
+    }
+
+    /// A player asks for a stream that is not cut yet.
+    func begin(_ stream: String, _ container: HLSConfiguration.Container, now: NIODeadline) -> HLSOutput? {
+        guard let hub = state.withLock({ $0.hub }), hub.publisher(of: stream) != nil else {
+            return output(of: stream, container, makes: false, now: now)
+        }
+        guard let output = output(of: stream, container, makes: true, now: now) else { return nil }
+        guard !output.isFed else { return output }
+        hub.tap(stream) { [self] _, loop in tap(output, on: loop) }
+        return output
+    }
+
+    private func advance(to now: NIODeadline) {
+        let (hub, outputs) = state.withLock { ($0.hub, $0.outputs) }
+        for (key, output) in outputs {
+            switch output.advance(to: now) {
+            case .nothing:
+                break
+            case .end:
+                output.end(now: now)
+            case .idle:
+                state.withLock { state in
+                    if state.outputs[key] === output { state.outputs[key] = nil }
+                }
+                hub?.removeTaps(of: key.stream) { ($0 as? HLSTap)?.output === output }
+                output.end(now: now)
+            }
+        }
+        sessions.advance(to: now)
+    }
+
+    package var statistics: HLSStatistics {
+        let outputs = state.withLock { $0.outputs.values.map { $0 } }
+        var sum = HLSStatistics()
+        sum.outputs = outputs.count
+        sum.viewers = sessions.count
+        for output in outputs {
+            let one = output.statistics
+            sum.memory += one.memory
+            sum.droppedSegments += one.droppedSegments
+            sum.droppedFrames += one.droppedFrames
+            sum.waiting += one.waiting
+        }
+        return sum
+    }
+
+    /// The viewers of a stream, or of all.
+    package func viewers(of stream: String? = nil) -> [(stream: String, snapshot: SessionSnapshot)] {
+        sessions.snapshots(of: stream)
+    }
+
+    /// Ends a viewer; its next request finds nothing.
+    package func kick(session: String, of stream: String) -> Bool {
+        sessions.kick(session, of: stream)
+    }
+}
+
+package struct HLSStatistics: Hashable, Sendable {
+    /// Streams that are cut, once for each container.
+    package var outputs = 0
+    package var viewers = 0
+    package var memory = 0
+    package var droppedSegments = 0
+    package var droppedFrames = 0
+    package var waiting = 0
+}

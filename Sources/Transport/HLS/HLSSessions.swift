@@ -1,0 +1,192 @@
+import Crypto
+import Hub
+import NIOCore
+import Streaming
+import Synchronization
+
+/// The viewers of HLS: who asks for a playlist is one until he has asked for nothing for a while. Known by the `session_id` of their
+/// URLs where there is a key, as lal's, else by address and User-Agent.
+final class HLSSessions: Sendable {
+    struct Refusal: Error {
+        let reply: HLSReply
+    }
+
+    /// A request that was let in.
+    struct Entrance: Sendable {
+        /// nil: media that is fetched without a session.
+        let key: String?
+        /// Where the session is told by the URL.
+        let isTold: Bool
+
+        /// What the URLs of a playlist carry.
+        func query(of request: HLSRequest) -> String { request.childQuery }
+    }
+
+    private struct Entry {
+        var session: SessionInfo
+        var stream: String
+        var bytes = ByteMeter()
+        var lastAsked: NIODeadline
+        var measured: NIODeadline
+    }
+
+    private static let parameter = "session_id"
+    private static let measureInterval: Int64 = 5
+
+    let hub = Mutex<Hub?>(nil)
+    private let options: HLSOptions
+    private let entries = Mutex<[String: Entry]>([:])
+
+    init(_ options: HLSOptions) {
+        self.options = options
+    }
+
+    var count: Int { entries.withLock { $0.count } }
+
+    func enter(
+        _ request: HLSRequest,
+        _ asker: HLSService.Asker,
+        now: NIODeadline
+    ) -> Result<Entrance, Refusal> {
+        var isPlaylist = true
+        if case .media = request.resource { isPlaylist = false }
+        let told = StreamAddress(app: "", stream: request.stream, query: request.query).queryValue(Self.parameter)
+        if options.sessionKey.isEmpty {
+            let host = asker.remoteAddress.lastIndex(of: ":").map { asker.remoteAddress[..<$0] } ?? ""
+            let key = "\(request.stream)\n\(host)\n\(asker.userAgent)"
+            if touch(key, of: request.stream, now: now) { return .success(Entrance(key: key, isTold: false)) }
+            guard isPlaylist else { return .success(Entrance(key: nil, isTold: false)) }
+            return add(key: { _ in key }, request, asker, now: now).map { _ in Entrance(key: key, isTold: false) }
+        }
+        if let told {
+            guard touch(String(told), of: request.stream, now: now) else {
+                let reason = "this viewer's session is over: fetch the playlist without session_id"
+                return .failure(Refusal(reply: .refuse(status: 404, reason: reason)))
+            }
+            return .success(Entrance(key: String(told), isTold: true))
+        }
+        guard isPlaylist else { return .success(Entrance(key: nil, isTold: false)) }
+        let key: (String) -> String = { id in Self.hash(id + self.options.sessionKey) }
+        switch add(key: key, request, asker, now: now) {
+        case .failure(let refusal):
+            return .failure(refusal)
+        case .success(let key):
+            let query = request.query.isEmpty ? "" : request.query + "&"
+            return .failure(Refusal(reply: .redirect("\(asker.path)?\(query)\(Self.parameter)=\(key)")))
+        }
+    }
+
+    private static func hash(_ text: String) -> String {
+        Insecure.MD5.hash(data: Array(text.utf8)).map { byte in
+            let digits = String(byte, radix: 16)
+            return byte < 16 ? "0" + digits : digits
+        }.joined()
+    }
+
+    private func touch(_ key: String, of stream: String, now: NIODeadline) -> Bool {
+        entries.withLock { entries in
+            guard entries[key]?.stream == stream else { return false }
+            entries[key]?.lastAsked = now
+            return true
+        }
+    }
+
+    private func add(
+        key: (String) -> String,
+        _ request: HLSRequest,
+        _ asker: HLSService.Asker,
+        now: NIODeadline
+    ) -> Result<String, Refusal> {
+        guard let hub = hub.withLock({ $0 }) else {
+            return .failure(Refusal(reply: .refuse(status: 503, reason: "HLS is not served yet")))
+        }
+        guard count < options.maximumSessions else {
+            return .failure(
+                Refusal(reply: .refuse(status: 503, reason: "there are \(options.maximumSessions) viewers of HLS"))
+            )
+        }
+        let session = hub.makeSession(
+            .hls,
+            .viewer,
+            remoteAddress: asker.remoteAddress,
+            url: asker.url,
+            query: request.query
+        )
+        let key = key(session.id)
+        do throws(HubError) {
+            try hub.enter(viewer: session, of: request.stream)
+        } catch {
+            return .failure(Refusal(reply: .refuse(status: 503, reason: error.description)))
+        }
+        let entry = Entry(session: session, stream: request.stream, lastAsked: now, measured: now)
+        let replaced = entries.withLock { entries in entries.updateValue(entry, forKey: key) }
+        // Two requests of one viewer at the same time.
+        if let replaced { hub.leave(viewer: replaced.session, of: replaced.stream, bytes: replaced.bytes) }
+        return .success(key)
+    }
+
+    func count(_ reply: HLSReply, of entrance: Entrance) {
+        guard let key = entrance.key else { return }
+        let bytes =
+            switch reply {
+            case .playlist(let text): text.readableBytes
+            case .media(let bytes, _, _): bytes.readableBytes
+            case .redirect, .refuse: 0
+            }
+        entries.withLock { $0[key]?.bytes.wroteBytes &+= bytes }
+    }
+
+    /// Somebody is on the way to publish it.
+    func isExpected(_ stream: String) -> Bool {
+        options.isExpected(stream)
+    }
+
+    func advance(to now: NIODeadline) {
+        let over: [Entry] = entries.withLock { entries in
+            var over: [Entry] = []
+            for (key, entry) in entries {
+                if now - entry.lastAsked >= options.sessionTime {
+                    over.append(entry)
+                    entries[key] = nil
+                } else if now - entry.measured >= .seconds(Self.measureInterval) {
+                    entries[key]?.bytes.measure(seconds: Int(Self.measureInterval))
+                    entries[key]?.measured = now
+                }
+            }
+            return over
+        }
+        leave(over)
+    }
+
+    func removeAll() {
+        leave(
+            entries.withLock { entries in
+                defer { entries = [:] }
+                return entries.values.map { $0 }
+            }
+        )
+    }
+
+    func kick(_ session: String, of stream: String) -> Bool {
+        let kicked: Entry? = entries.withLock { entries in
+            guard let key = entries.first(where: { $1.session.id == session && $1.stream == stream })?.key else {
+                return nil
+            }
+            return entries.removeValue(forKey: key)
+        }
+        leave([kicked].compactMap(\.self))
+        return kicked != nil
+    }
+
+    private func leave(_ gone: [Entry]) {
+        guard !gone.isEmpty, let hub = hub.withLock({ $0 }) else { return }
+        for entry in gone { hub.leave(viewer: entry.session, of: entry.stream, bytes: entry.bytes) }
+    }
+
+    func snapshots(of stream: String?) -> [(stream: String, snapshot: SessionSnapshot)] {
+        entries.withLock { entries in
+            entries.values.filter { stream == nil || $0.stream == stream }
+                .map { ($0.stream, SessionSnapshot(info: $0.session, bytes: $0.bytes)) }
+        }
+    }
+}
