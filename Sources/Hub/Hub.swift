@@ -19,13 +19,13 @@ package final class Hub: Sendable {
 
     /// - Parameters:
     ///   - group: all connections that are to be given to the Hub must run on its loops.
-    ///   - taps: what takes a stream's frames from the beginning of a publication on; called on the publisher's loop.
     ///   - onEvent: called on one of the loops: for each event by itself, and in their order.
+    ///   - taps: what takes a stream's frames from the beginning of a publication on; called on the publisher's loop.
     package init(
         group: any EventLoopGroup,
         configuration: HubConfiguration = HubConfiguration(),
-        taps: @escaping @Sendable (TappedStream, any EventLoop) -> [any StreamTap] = { _, _ in [] },
-        onEvent: @escaping @Sendable (HubEvent) -> Void = { _ in }
+        onEvent: @escaping @Sendable (HubEvent) -> Void = { _ in },
+        taps: @escaping @Sendable (TappedStream, any EventLoop) -> [any StreamTap] = { _, _ in [] }
     ) {
         let loops = Array(group.makeIterator())
         let registry = StreamRegistry(configuration: configuration, loops: loops.count, taps: taps, onEvent: onEvent)

@@ -1,6 +1,7 @@
 internal import Hub
 internal import Media
 internal import NIOCore
+internal import Transport
 
 extension Gateway: GatewayControl {
     package func lalInfo() async -> LalInfo {

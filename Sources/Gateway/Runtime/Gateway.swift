@@ -90,8 +90,8 @@ package final class Gateway: Service {
         let hub = Hub(
             group: group,
             configuration: HubConfiguration(configuration),
-            taps: { stream, loop in hls?.taps(of: stream, on: loop) ?? [] },
-            onEvent: { activity.received($0) }
+            onEvent: { activity.received($0) },
+            taps: { stream, loop in hls?.taps(of: stream, on: loop) ?? [] }
         )
         hls?.start(hub, on: group.next())
         var settings = RelaySettings(configuration.relay)

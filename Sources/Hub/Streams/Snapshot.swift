@@ -14,9 +14,24 @@ package struct SessionSnapshot: Hashable, Sendable {
     /// Viewers: waits for a key frame or a publisher.
     package var isWaiting = false
 
-    package init(info: SessionInfo, bytes: ByteMeter) {
+    package init(
+        info: SessionInfo,
+        bytes: ByteMeter,
+        skips: Int = 0,
+        skippedBytes: Int = 0,
+        skippedMilliseconds: Int = 0,
+        lagBytes: Int = 0,
+        lagMilliseconds: Int = 0,
+        isWaiting: Bool = false
+    ) {
         self.info = info
         self.bytes = bytes
+        self.skips = skips
+        self.skippedBytes = skippedBytes
+        self.skippedMilliseconds = skippedMilliseconds
+        self.lagBytes = lagBytes
+        self.lagMilliseconds = lagMilliseconds
+        self.isWaiting = isWaiting
     }
 }
 

@@ -25,6 +25,11 @@ final class HLSOutput: Sendable {
         var isClosed = false
         /// Emptied before each use; kept for its memory.
         var actions: [HLSAction] = []
+
+        mutating func takeWaiters() -> [Waiter] {
+            defer { waiters.removeAll(keepingCapacity: true) }
+            return waiters
+        }
     }
 
     let stream: String
@@ -203,13 +208,6 @@ final class HLSOutput: Sendable {
                 waiting: state.waiters.count
             )
         }
-    }
-}
-
-extension HLSOutput.State {
-    fileprivate mutating func takeWaiters() -> [HLSOutput.Waiter] {
-        defer { waiters.removeAll(keepingCapacity: true) }
-        return waiters
     }
 }
 

@@ -1,4 +1,4 @@
-package import Hub
+import Hub
 import Media
 package import NIOCore
 package import Streaming

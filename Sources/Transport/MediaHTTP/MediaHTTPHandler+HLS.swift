@@ -1,3 +1,4 @@
+import Hub
 import NIOCore
 import NIOHTTP1
 import Streaming

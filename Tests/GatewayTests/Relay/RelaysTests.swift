@@ -365,7 +365,13 @@ struct RelaySite {
         configuration.simpleAuth.subRtmpEnable = true
         configuration.rtmp.unknownStream = .refuse
         try await RelaySite.open { site in
-            let gate = StreamGate(configuration, hub: site.hub, relays: site.relays, logger: site.memory.logger)
+            let gate = StreamGate(
+                configuration,
+                hub: site.hub,
+                relays: site.relays,
+                blacklist: AddressBlacklist(),
+                logger: site.memory.logger
+            )
             func play(_ path: String) throws -> RTMPAccessDecision {
                 let request = RTMPRequest(
                     address: try StreamAddress(path: path),
