@@ -18,6 +18,8 @@ struct HLSCutter {
 
     /// How far a time may be behind the last one, in 1/90000 s (lal).
     private static let tolerance: Int64 = 90_000
+    /// Frames further apart belong to different clocks.
+    private static let largestGap = FMP4Timeline.largestGap
     /// Assumed before two frames are known: 25 a second.
     private static let usualStep: Int64 = 3600
 
@@ -57,7 +59,7 @@ struct HLSCutter {
         // A frame before the segment's start by more than the tolerance (lal's rule) is behind the last one by more, too.
         if overflow || time < last &- Self.tolerance { return .jump }
         // A gap that no segment may span. lal's ten fragments ahead are always more than the limit.
-        if age > limit { return .jump }
+        if age > limit || time &- last > Self.largestGap { return .jump }
         if isStart, age > 0, age >= fragment || !isIndependent { return .plain }
         return age > 0 && age &+ step > limit ? .plain : .none
     }

@@ -1,4 +1,4 @@
-package import NIOCore
+import NIOCore
 
 /// Cuts one stream into HLS segments of one container. Times of frames decide, never a clock.
 package struct HLSSegmenter: Sendable {
