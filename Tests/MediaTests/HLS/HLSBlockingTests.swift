@@ -33,22 +33,50 @@ struct HLSBlockingTests {
         Row(why: "no directive: at once", directives: HLSDirectives(), outcome: .full),
         Row(why: "_HLS_part without _HLS_msn: 400", directives: HLSDirectives(part: 1), outcome: .refuse(400)),
         Row(why: "segment that is there", directives: HLSDirectives(segment: 6), outcome: .full),
-        Row(why: "segment that left long ago: the current playlist", directives: HLSDirectives(segment: 0), outcome: .full),
+        Row(
+            why: "segment that left long ago: the current playlist",
+            directives: HLSDirectives(segment: 0),
+            outcome: .full
+        ),
         Row(why: "part of one that left long ago", directives: HLSDirectives(segment: 0, part: 3), outcome: .full),
         Row(why: "the open segment: when it is whole", directives: HLSDirectives(segment: 7), outcome: .wait),
         Row(why: "the one after it", directives: HLSDirectives(segment: 8), outcome: .wait),
         Row(why: "more than two ahead: 400", directives: HLSDirectives(segment: 9), outcome: .refuse(400)),
-        Row(why: "as far as numbers go: 400", directives: HLSDirectives(segment: .max, part: .max), outcome: .refuse(400)),
+        Row(
+            why: "as far as numbers go: 400",
+            directives: HLSDirectives(segment: .max, part: .max),
+            outcome: .refuse(400)
+        ),
         Row(why: "part that is there", directives: HLSDirectives(segment: 7, part: 2), outcome: .full),
         Row(why: "the next part", directives: HLSDirectives(segment: 7, part: 3), outcome: .wait),
         // 3 s / 0.215 s = 13 parts beyond the last one, which is 2.
         Row(why: "part at the advance limit", directives: HLSDirectives(segment: 7, part: 15), outcome: .wait),
-        Row(why: "part beyond the advance limit: 400", directives: HLSDirectives(segment: 7, part: 16), outcome: .refuse(400)),
-        Row(why: "part beyond any number: 400", directives: HLSDirectives(segment: 7, part: .max), outcome: .refuse(400)),
-        Row(why: "first part of the segment after the open one", directives: HLSDirectives(segment: 8, part: 0), outcome: .wait),
+        Row(
+            why: "part beyond the advance limit: 400",
+            directives: HLSDirectives(segment: 7, part: 16),
+            outcome: .refuse(400)
+        ),
+        Row(
+            why: "part beyond any number: 400",
+            directives: HLSDirectives(segment: 7, part: .max),
+            outcome: .refuse(400)
+        ),
+        Row(
+            why: "first part of the segment after the open one",
+            directives: HLSDirectives(segment: 8, part: 0),
+            outcome: .wait
+        ),
         Row(why: "far part of it: 400", directives: HLSDirectives(segment: 8, part: 14), outcome: .refuse(400)),
-        Row(why: "beyond the last part of a whole segment: the first of the next", directives: HLSDirectives(segment: 6, part: 99), outcome: .full),
-        Row(why: "skip, with nothing old enough: the full playlist", directives: HLSDirectives(skips: true), outcome: .full),
+        Row(
+            why: "beyond the last part of a whole segment: the first of the next",
+            directives: HLSDirectives(segment: 6, part: 99),
+            outcome: .full
+        ),
+        Row(
+            why: "skip, with nothing old enough: the full playlist",
+            directives: HLSDirectives(skips: true),
+            outcome: .full
+        ),
     ]
 
     @Test(arguments: rows)
@@ -126,7 +154,8 @@ struct HLSBlockingTests {
     func afterTheEnd() {
         var (_, _, run) = Self.window()
         run.finish()
-        for directives in [HLSDirectives(segment: 8), HLSDirectives(segment: 500, part: 3), HLSDirectives(skips: true)] {
+        for directives in [HLSDirectives(segment: 8), HLSDirectives(segment: 500, part: 3), HLSDirectives(skips: true)]
+        {
             guard case .playlist(let bytes) = run.window.answer(directives, arrived: run.now, now: run.now) else {
                 Issue.record("\(directives)")
                 continue
@@ -185,7 +214,8 @@ struct HLSBlockingTests {
         #expect(run.window.media("x7f3-7-3.m4s", arrived: now, now: now) == .wait(until: now + .seconds(12)))
         #expect(run.window.media("x7f3-7-3.m4s", arrived: now, now: now + .seconds(13)).isRefusal(503))
         let unknown = [
-            "x7f3-7-4.m4s", "x7f3-8-0.m4s", "x7f3-7.m4s", "x7f3-99.m4s", "x7f3-07-1.m4s", "x7f3-7-01.m4s", "x7f3-+7-1.m4s",
+            "x7f3-7-4.m4s", "x7f3-8-0.m4s", "x7f3-7.m4s", "x7f3-99.m4s", "x7f3-07-1.m4s", "x7f3-7-01.m4s",
+            "x7f3-+7-1.m4s",
             "x7f3--1.m4s", "x7f3-7-1-1.m4s", "x7f3-.m4s", "x7f3-init-9.mp4", "other-7-1.m4s", "", "x7f3-7--1.m4s",
             "x7f3-7-99999999999999999999.m4s",
         ]

@@ -47,7 +47,10 @@ struct HLSLiveTests {
         #expect(abs(total - 90 * 90_000) <= 2 * shape.camera.step + 5760)
     }
 
-    @Test("Group grows after the promise: segments without key frame, never longer than promised", arguments: containers)
+    @Test(
+        "Group grows after the promise: segments without key frame, never longer than promised",
+        arguments: containers
+    )
     func groupsThatGrow(container: HLSConfiguration.Container) {
         var run = HLSRun(HLSConfiguration(container: container))
         var camera = HLSCamera()

@@ -22,7 +22,10 @@ struct HLSPartRuleTests {
         #expect(frames * frame >= wanted)
     }
 
-    @Test("lal: int(max(fragment, longest + 0.5))", arguments: [(3, 4.0, 4), (3, 4.49, 4), (3, 4.5, 5), (3, 1, 3), (10, 3, 10)])
+    @Test(
+        "lal: int(max(fragment, longest + 0.5))",
+        arguments: [(3, 4.0, 4), (3, 4.49, 4), (3, 4.5, 5), (3, 1, 3), (10, 3, 10)]
+    )
     func targetDuration(fragment: Int64, longest: Double, seconds: Int) {
         #expect(HLSCutter.targetSeconds(fragment: fragment * 90_000, longest: Int64(longest * 90_000)) == seconds)
     }

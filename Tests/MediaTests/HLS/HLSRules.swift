@@ -55,7 +55,11 @@ struct HLSRules {
     private mutating func checkSegments(_ list: HLSParsedPlaylist) {
         for segment in list.segments {
             let rounded = Int(segment.duration.rounded())
-            demand(.targetDurationIsAtLeastEveryDuration, rounded <= list.targetDuration, "\(segment.uri) \(segment.duration)")
+            demand(
+                .targetDurationIsAtLeastEveryDuration,
+                rounded <= list.targetDuration,
+                "\(segment.uri) \(segment.duration)"
+            )
             let digits = segment.durationText.split(separator: ".").last?.count ?? 0
             let isDecimal = segment.durationText.allSatisfy { $0.isNumber || $0 == "." }
             demand(.durationsAreDecimal, isDecimal && digits <= 5 && segment.duration > 0, segment.durationText)

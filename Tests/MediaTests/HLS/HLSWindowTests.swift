@@ -59,7 +59,9 @@ struct HLSWindowTests {
         for (opening, closing) in zip(run.openings, run.closings) {
             switch record.append(opening, closing, targetSeconds: 4) {
             case .rewrite(let bytes): file = bytes
-            case .write(let bytes, let at): file.setBuffer(bytes, at: at); file.moveWriterIndex(to: at + bytes.readableBytes)
+            case .write(let bytes, let at):
+                file.setBuffer(bytes, at: at)
+                file.moveWriterIndex(to: at + bytes.readableBytes)
             case nil: Issue.record("full")
             }
         }
@@ -169,7 +171,10 @@ struct HLSWindowTests {
         #expect(lines.count == 5 && lines[0] == "#EXTM3U" && lines[1] == "#EXT-X-VERSION:9")
         #expect(lines[2] == "#EXT-X-INDEPENDENT-SEGMENTS")
         #expect(lines[3].hasPrefix("#EXT-X-STREAM-INF:BANDWIDTH="))
-        #expect(lines[3].hasSuffix(",CODECS=\"avc1.42C00D,mp4a.40.2\",RESOLUTION=352x288,FRAME-RATE=25.000"), "\(lines[3])")
+        #expect(
+            lines[3].hasSuffix(",CODECS=\"avc1.42C00D,mp4a.40.2\",RESOLUTION=352x288,FRAME-RATE=25.000"),
+            "\(lines[3])"
+        )
         #expect(lines[4] == "ll.m3u8?token=a")
         let rates = lines[3].split(separator: ",").compactMap { $0.split(separator: "=").last.flatMap { Int($0) } }
         #expect(rates.count >= 2 && rates[0] >= rates[1] && rates[1] > 10_000, "\(rates)")
@@ -201,7 +206,9 @@ struct HLSWindowTests {
             var run = Self.run(.transportStream, seconds: 60, threshold: threshold)
             let first = HLSParsedPlaylist(run.playlist() ?? "").sequence
             let names = run.openings.map(\.name)
-            let present = names.indices.filter { !run.window.media(names[$0], arrived: run.now, now: run.now).isRefusal(404) }
+            let present = names.indices.filter {
+                !run.window.media(names[$0], arrived: run.now, now: run.now).isRefusal(404)
+            }
             // The open one has no bytes for anybody; 12 s are three segments of 4 s.
             #expect(present.first == first - max(threshold, 3), "\(present) \(first)")
             run.finish()
@@ -249,15 +256,22 @@ struct HLSWindowTests {
         #expect((0...4100).contains(late), "\(late)")
     }
 
-    @Test("Dates", arguments: [
-        (Int64(0), "1970-01-01T00:00:00.000Z"), (951_782_400_007, "2000-02-29T00:00:00.007Z"),
-        (1_795_228_433_288, "2026-11-21T02:33:53.288Z"), (4_107_542_399_999, "2100-02-28T23:59:59.999Z"),
-        (.max, "9999-12-31T23:59:59.999Z"), (-5, "1970-01-01T00:00:00.000Z"),
-    ])
+    @Test(
+        "Dates",
+        arguments: [
+            (Int64(0), "1970-01-01T00:00:00.000Z"), (951_782_400_007, "2000-02-29T00:00:00.007Z"),
+            (1_795_228_433_288, "2026-11-21T02:33:53.288Z"), (4_107_542_399_999, "2100-02-28T23:59:59.999Z"),
+            (.max, "9999-12-31T23:59:59.999Z"), (-5, "1970-01-01T00:00:00.000Z"),
+        ]
+    )
     func dates(milliseconds: Int64, text: String) { #expect(HLSDate.text(milliseconds) == text) }
 
-    @Test("Seconds are decimals", arguments: [
-        (Int64(360_000), 3, "4.000"), (1, 5, "0.00001"), (89_999, 3, "1.000"), (3003, 5, "0.03337"), (-9, 3, "0.000"),
-    ])
+    @Test(
+        "Seconds are decimals",
+        arguments: [
+            (Int64(360_000), 3, "4.000"), (1, 5, "0.00001"), (89_999, 3, "1.000"), (3003, 5, "0.03337"),
+            (-9, 3, "0.000"),
+        ]
+    )
     func decimals(time: Int64, digits: Int, text: String) { #expect(HLSDecimal.seconds(time, digits: digits) == text) }
 }
