@@ -79,7 +79,10 @@ struct HLSCutter {
     }
 
     /// Where the last frame ends, as far as one knows; not longer than promised.
-    var end: Int64 { min(last &+ step, max(start &+ limit, last)) }
+    var end: Int64 { min(last &+ step, max(latestEnd, last)) }
+
+    /// Where the segment ends at the latest.
+    var latestEnd: Int64 { start &+ limit }
 
     /// Whether sound that goes on without pictures has come to the end of the segment.
     func mustEnd(at time: Int64) -> Bool { time &- start &+ step > limit }

@@ -46,7 +46,8 @@ struct HLSPartRuleTests {
             #expect(indices == Array(0..<indices.count))
         }
         // A part begins with the key frame: it is independent, and so are no others of these.
-        #expect(run.parts.filter { $0.index == 0 }.allSatisfy(\.isIndependent))
+        let first = run.parts.filter { $0.index == 0 }
+        #expect(first.allSatisfy { $0.isIndependent })
         // In groups of 2 s a segment of 4 s has a second key frame.
         #expect(run.parts.filter { $0.number == 2 }.filter(\.isIndependent).map(\.index) == [0, 10])
     }

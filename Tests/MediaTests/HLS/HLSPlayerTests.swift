@@ -19,7 +19,7 @@ struct HLSPlayerTests {
         Clip(name: "groups of 2 s, no B-frames", video: ["-c:v", "libx264", "-bf", "0", "-g", "50"]),
         Clip(
             name: "groups longer than a segment",
-            video: ["-c:v", "libx264", "-bf", "2", "-g", "160", "-sc_threshold", "0"]
+            video: ["-c:v", "libx264", "-bf", "2", "-g", "110", "-sc_threshold", "0"]
         ),
         Clip(name: "no sound", video: ["-c:v", "libx264", "-g", "25"], audio: ["-an"]),
         Clip(name: "sound alone", video: ["-vn"]),
@@ -116,8 +116,8 @@ struct HLSPlayerTests {
             let sounds = events.filter { if case .frame(let frame) = $0 { frame.track == .audio } else { false } }
             #expect(sounds.count > 500)
             let packets = try Self.soundPackets(list)
-            // ffprobe counts the packets of a transport stream by frame as well: it parses them.
-            #expect(abs(packets - sounds.count) <= 1, "\(packets) of \(sounds.count)")
+            // Fragmented MP4 begins with silence where sound begins later than the picture.
+            #expect((-1...4).contains(packets - sounds.count), "\(packets) of \(sounds.count)")
         }
     }
 

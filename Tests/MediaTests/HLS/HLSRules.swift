@@ -97,7 +97,7 @@ struct HLSRules {
         demand(.blockingReload, list.control["CAN-BLOCK-RELOAD"] == "YES", "")
         demand(.holdBack, number("HOLD-BACK") >= 3 * seconds, "\(number("HOLD-BACK"))")
         // The RFC says twice, Apple's authoring specification three times.
-        demand(.partHoldBack, number("PART-HOLD-BACK") >= 3 * target, "\(number("PART-HOLD-BACK"))")
+        demand(.partHoldBack, number("PART-HOLD-BACK") >= 3 * target - 0.000_01, "\(number("PART-HOLD-BACK"))")
         demand(.skipBoundary, number("CAN-SKIP-UNTIL") >= 6 * seconds, "\(number("CAN-SKIP-UNTIL"))")
         demand(.hintIsThere, list.hint != nil || list.hasEnded, "")
         let all = list.segments + (list.open.map { [$0] } ?? [])
