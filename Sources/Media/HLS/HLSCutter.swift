@@ -18,6 +18,8 @@ struct HLSCutter {
 
     /// How far a time may be behind the last one, in 1/90000 s (lal).
     private static let tolerance: Int64 = 90_000
+    /// Frames further apart belong to different clocks.
+    private static let largestGap = FMP4Timeline.largestGap
     /// Assumed before two frames are known: 25 a second.
     private static let usualStep: Int64 = 3600
 
@@ -57,7 +59,7 @@ struct HLSCutter {
         // A frame before the segment's start by more than the tolerance (lal's rule) is behind the last one by more, too.
         if overflow || time < last &- Self.tolerance { return .jump }
         // A gap that no segment may span. lal's ten fragments ahead are always more than the limit.
-        if age > limit { return .jump }
+        if age > limit || time &- last > Self.largestGap { return .jump }
         if isStart, age > 0, age >= fragment || !isIndependent { return .plain }
         return age > 0 && age &+ step > limit ? .plain : .none
     }
@@ -77,7 +79,10 @@ struct HLSCutter {
     }
 
     /// Where the last frame ends, as far as one knows; not longer than promised.
-    var end: Int64 { min(last &+ step, max(start &+ limit, last)) }
+    var end: Int64 { min(last &+ step, max(latestEnd, last)) }
+
+    /// Where the segment ends at the latest.
+    var latestEnd: Int64 { start &+ limit }
 
     /// Whether sound that goes on without pictures has come to the end of the segment.
     func mustEnd(at time: Int64) -> Bool { time &- start &+ step > limit }

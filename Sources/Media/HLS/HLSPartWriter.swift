@@ -14,6 +14,8 @@ struct HLSPartWriter: Sendable {
         var isStart: Bool
     }
 
+    private static let lead: Int64 = 10 * 90_000
+
     private let configuration: HLSConfiguration
     private let names: HLSNames
     private var muxer: FMP4PartMuxer?
@@ -107,8 +109,8 @@ struct HLSPartWriter: Sendable {
     }
 
     private mutating func initialize(_ new: FMP4Description, jumps: Bool, into actions: inout [HLSAction]) {
-        // A new muxer begins at 0: no time is ever negative.
-        if jumps || muxer == nil { muxer = FMP4PartMuxer(new) }
+        // The times of the file begin at 10 s: iOS does not bear negative ones, which early sound would have.
+        if jumps || muxer == nil { muxer = FMP4PartMuxer(new, origin: partStart &- Self.lead) }
         guard new != description else { return }
         if !jumps { muxer?.change(to: new) }
         description = new

@@ -206,8 +206,9 @@ package struct HLSSegmenter: Sendable {
             // Its own time is that of another clock, perhaps: only its progress counts.
             let time = cutter.last &+ silence
             if cutter.mustEnd(at: time) || isFull(with: frame) {
-                closeSegment(at: time, into: &actions)
-                openSegment(at: time, isIndependent: false, wallClock: wallClock, into: &actions)
+                let end = min(time, cutter.latestEnd)
+                closeSegment(at: end, into: &actions)
+                openSegment(at: end, isIndependent: false, wallClock: wallClock, into: &actions)
                 soundAtPicture = frame.dts
             } else if configuration.container == .fragmentedMP4 {
                 parts.advance(to: time, into: &actions)

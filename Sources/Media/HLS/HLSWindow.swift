@@ -115,7 +115,8 @@ package struct HLSWindow: Sendable {
             retire(now: now)
         }
         while let oldest = retired.first, retired.count > configuration.kept,
-            retired.count > most || (oldest.left.map { now - $0 >= .nanoseconds(3 * targetDuration * 100_000 / 9) } ?? true)
+            retired.count > most
+                || (oldest.left.map { now - $0 >= .nanoseconds(3 * targetDuration * 100_000 / 9) } ?? true)
         {
             gone.append(removeRetired())
         }
