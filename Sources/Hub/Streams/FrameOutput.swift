@@ -20,7 +20,8 @@ final class FrameOutput {
         log = publisher.makeLog(format)
         packager =
             switch format.framing {
-            case .fmp4(let hasAudio), .webSocketFMP4(let hasAudio): FMP4Packager(hasAudio: hasAudio)
+            case .fmp4(let hasAudio): FMP4Packager(hasAudio: hasAudio, isAnnounced: false)
+            case .webSocketFMP4(let hasAudio): FMP4Packager(hasAudio: hasAudio, isAnnounced: true)
             default: TSPackager()
             }
         if let video = publisher.video { packager.take(.video(video)) }
@@ -60,6 +61,11 @@ final class FrameOutput {
             startsNext = true
         }
         write(time) { bytes in packager.package(frame, startsGOP: startsNext, into: &bytes) }
+    }
+
+    /// Nothing more comes of this publisher.
+    func finish() {
+        write(log.timestamp, isMedia: false) { bytes in packager.finishGroup(into: &bytes) }
     }
 
     private func write(

@@ -49,6 +49,7 @@ struct TSPackager: FramePackager {
 /// drop what comes before one.
 struct FMP4Packager: FramePackager {
     private let hasAudio: Bool
+    private let isAnnounced: Bool
     private var video: VideoParameters?
     private var audio: AudioParameters?
     private var description: FMP4Description?
@@ -62,8 +63,10 @@ struct FMP4Packager: FramePackager {
         headers: ByteBlock(ByteBuffer())
     )
 
-    init(hasAudio: Bool) {
+    /// - Parameter isAnnounced: a text message with the codecs goes before each init segment.
+    init(hasAudio: Bool, isAnnounced: Bool) {
         self.hasAudio = hasAudio
+        self.isAnnounced = isAnnounced
     }
 
     mutating func take(_ event: MediaEvent) {
@@ -86,13 +89,14 @@ struct FMP4Packager: FramePackager {
         muxer = FMP4FrameMuxer(fresh)
         headers = ByteBuffer()
         fresh.writeInit(into: &headers)
-        var text = ByteBuffer()
-        let payload = ByteBuffer(string: fresh.announcement)
-        WebSocketFrame.write(opcode: .text, payload: payload, into: &text)
-        announcement = text
+        if isAnnounced {
+            var text = ByteBuffer()
+            WebSocketFrame.write(opcode: .text, payload: ByteBuffer(string: fresh.announcement), into: &text)
+            announcement = text
+        }
         preamble = Preamble(
             version: next(),
-            announcement: ByteBlock(text),
+            announcement: announcement.map { ByteBlock($0) },
             fileHeader: ByteBlock(ByteBuffer()),
             headers: ByteBlock(headers)
         )

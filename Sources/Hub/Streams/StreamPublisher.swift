@@ -219,6 +219,7 @@ package final class StreamPublisher {
         }
         isFinished = true
         onKick = nil
+        for output in outputs { output.finish() }
         flush { $0.deliver([$1]) }
         dispatcher.publishers.removeAll { $0 === self }
         registry.publisherLeft(self)
@@ -237,6 +238,7 @@ package final class StreamPublisher {
     /// until the owner has closed its session.
     func giveWay(to other: String) {
         guard !isFinished else { return }
+        for output in outputs { output.finish() }
         flush { $0.deliver([$1]) }
         settlement = nil
         forgetReaders()

@@ -257,6 +257,9 @@ enum MatrixReader: String, Hashable, Sendable {
         if isOfFrames, clip.pcm != nil {
             return faults + recording.faultsOfRecodedSound(against: source, tolerance: 60)
         }
+        if self == .ffmpegFMP4 || self == .webSocketFMP4 {
+            return faults + recording.withoutFirstSilence(before: source).faults(against: source, tolerance: tolerance(strict))
+        }
         let tolerance = !strict && (self == .gstreamerRTMP || self == .gstreamerHTTP) ? 40 : 20
         return faults + recording.faults(against: source, tolerance: tolerance, strict: strict)
     }
