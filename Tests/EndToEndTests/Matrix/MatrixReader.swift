@@ -253,15 +253,19 @@ enum MatrixReader: String, Hashable, Sendable {
             )
             recording = try await ffmpeg.recording(of: file, hasVideo: hasVideo)
         }
-        // Of pictures with one decoding time GStreamer's parser moves one by a frame, with or without us between.
         if isOfFrames, clip.pcm != nil {
             return faults + recording.faultsOfRecodedSound(against: source, tolerance: 60)
         }
         if self == .ffmpegFMP4 || self == .webSocketFMP4 {
-            return faults + recording.withoutFirstSilence(before: source).faults(against: source, tolerance: tolerance(strict))
+            let found = recording.withoutFirstSilence(before: source)
+            return faults + found.faults(against: source, tolerance: tolerance(strict), strict: strict)
         }
-        let tolerance = !strict && (self == .gstreamerRTMP || self == .gstreamerHTTP) ? 40 : 20
-        return faults + recording.faults(against: source, tolerance: tolerance, strict: strict)
+        return faults + recording.faults(against: source, tolerance: tolerance(strict), strict: strict)
+    }
+
+    /// Of pictures with one decoding time GStreamer's parser moves one by a frame, with or without us between.
+    private func tolerance(_ strict: Bool) -> Int {
+        !strict && (self == .gstreamerRTMP || self == .gstreamerHTTP) ? 40 : 20
     }
 
     /// Checks what a browser's player looks at, and rewrites codec id 12, which ffmpeg does not know, as `hvc1`.

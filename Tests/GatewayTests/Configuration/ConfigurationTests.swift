@@ -54,9 +54,9 @@ import Testing
         #expect(try configuration.httpApi.permittedAddress() == "127.0.0.1:8083")
         #expect(loaded.problems.filter { $0.severity != .notice } == [])
         let notices = loaded.problems.map(\.path)
-        #expect(Set(notices).isSuperset(of: ["hls.enable", "pprof.enable", "http_api.addr"]))
+        #expect(Set(notices).isSuperset(of: ["pprof.enable", "http_api.addr"]))
         for served in [
-            "record.enable_flv", "rtmp.rtmps_enable", "httpflv.enable_https", "rtmp.gop_num", "rtsp.enable",
+            "record.enable_flv", "hls.enable", "httpts.enable", "rtmp.rtmps_enable", "httpflv.enable_https", "rtmp.gop_num", "rtsp.enable",
             "rtsp.rtsps_enable", "rtsp.ws_rtsp_enable",
         ] {
             #expect(!notices.contains(served))
