@@ -1,0 +1,103 @@
+package import NIOCore
+
+/// Makes a fragment (moof and mdat) of each frame, for MediaSource and for HTTP. One per stream: its fragments are shared by all
+/// viewers.
+///
+/// How long a picture lasts is not known before the next one comes, and holding it back would be lag. Browsers take a distance
+/// of more than twice the stated duration for a hole, and show nothing until the next key frame; too long a duration does no
+/// harm. So more is stated than what was measured last.
+package struct FMP4FrameMuxer: Sendable {
+    /// Before any distance is known: 10 pictures a second.
+    private static let firstStep: Int64 = 9000
+    /// A longer distance is a gap and no measure of the next one; players take what is stated for what they have.
+    private static let largestStep: Int64 = 2 * 90_000
+
+    private var description: FMP4Description
+    private var timeline: FMP4Timeline
+    private var sound: FMP4SoundTrack?
+    /// Of the next fragment.
+    private var sequence: UInt32 = 1
+    /// The largest of the last distances of pictures.
+    private var step = Self.firstStep
+    private var counts = FMP4Statistics()
+
+    /// - Parameter origin: the time of frames, in 1/90000 s, that becomes 0; nil: that of the first frame.
+    package init(_ description: FMP4Description, origin: Int64? = nil) {
+        self.description = description
+        timeline = FMP4Timeline(origin: origin)
+        sound = description.audio.map { FMP4SoundTrack($0, start: nil) }
+    }
+
+    /// What was left out, filled in and set right.
+    package var statistics: FMP4Statistics {
+        var statistics = counts
+        statistics.timeJumps &+= timeline.jumps
+        return statistics
+    }
+
+    /// Goes on with another description in mid-stream: time and fragments' numbers run on. The new init segment is to be sent
+    /// before the next fragment.
+    package mutating func change(to description: FMP4Description) {
+        sound = FMP4SoundTrack.continuing(sound, as: description.audio, timeline)
+        self.description = description
+    }
+
+    /// Appends the fragments of a frame: one usually; none or several of sound that is cut anew (G.711), and more where silence
+    /// is filled in.
+    ///
+    /// - Returns: whether anything was appended.
+    @discardableResult
+    package mutating func mux(_ frame: Frame, into bytes: inout ByteBuffer) -> Bool {
+        let start = bytes.writerIndex
+        switch frame.track {
+        case .video where description.hasVideo && frame.payload.readableBytes > 0:
+            writePicture(frame, into: &bytes)
+            sound?.fill(timeline, statistics: &counts)
+        case .audio where sound != nil:
+            sound?.receive(frame, timeline: &timeline, statistics: &counts)
+        case .video, .audio:
+            counts.droppedFrames &+= 1
+        }
+        sound?.writeFragments(sequence: &sequence, into: &bytes)
+        return bytes.writerIndex > start
+    }
+
+    private mutating func writePicture(_ frame: Frame, into bytes: inout ByteBuffer) {
+        let last = timeline.lastVideo
+        let time = timeline.place(video: frame.dts, soundEnd: sound?.end)
+        if let last { measure(time &- last, isFirst: last == timeline.videoStart) }
+        let size = frame.payload.readableBytes
+        let length = FMP4Fragment.headLength &+ FMP4Fragment.trackLength &+ FMP4Fragment.pictureLength
+        bytes.reserveCapacity(minimumWritableBytes: length &+ 8 &+ size)
+        FMP4Fragment.writeHead(length: length, sequence: nextSequence(), into: &bytes)
+        FMP4Fragment.writeTrack(
+            FMP4Description.videoTrack,
+            time: time,
+            count: 1,
+            dataOffset: length &+ 8,
+            into: &bytes
+        )
+        FMP4Fragment.writePicture(
+            duration: step &* 7 / 4,
+            size: size,
+            isKey: frame.isKey,
+            composition: FMP4Fragment.composition(frame),
+            into: &bytes
+        )
+        FMP4Fragment.writeDataHead(size: size, into: &bytes)
+        bytes.writeImmutableBuffer(frame.payload)
+    }
+
+    /// Cameras' distances vary: the largest counts for some pictures more, falling by a sixteenth each.
+    private mutating func measure(_ distance: Int64, isFirst: Bool) {
+        // A picture whose time went back.
+        guard distance > 1 else { return }
+        let measured = min(distance, Self.largestStep)
+        step = isFirst ? measured : max(measured, min(step &- step >> 4, measured &* 4))
+    }
+
+    private mutating func nextSequence() -> UInt32 {
+        defer { sequence &+= 1 }
+        return sequence
+    }
+}
