@@ -97,7 +97,7 @@ import Testing
     @Test(.enabled(if: geteuid() == 0, "needs root")) func realDiskThatIsFull() async throws {
         let folder = TemporaryFolder()
         guard mount("tmpfs", folder.path, "tmpfs", 0, "size=512k") == 0 else { return }
-        defer { umount2(folder.path, CInt(MNT_DETACH.rawValue)) }
+        defer { umount2(folder.path, CInt(MNT_DETACH)) }
         let (studio, recorder) = try started(.ts) { $0.folders = RecordingFolders(root: folder.path) }
         studio.pictures(0..<1000, into: recorder)
         #expect(studio.faults.map(\.code) == [ENOSPC])
@@ -112,12 +112,12 @@ import Testing
 
     @Test(.enabled(if: geteuid() == 0, "needs root")) func realFolderThatIsReadOnly() async throws {
         let folder = TemporaryFolder()
-        guard mount("tmpfs", folder.path, "tmpfs", UInt(MS_RDONLY.rawValue), "size=1m") == 0 else { return }
-        defer { umount2(folder.path, CInt(MNT_DETACH.rawValue)) }
+        guard mount("tmpfs", folder.path, "tmpfs", UInt(MS_RDONLY), "size=1m") == 0 else { return }
+        defer { umount2(folder.path, CInt(MNT_DETACH)) }
         let (studio, recorder) = try started { $0.folders = RecordingFolders(root: folder.path) }
         studio.pictures(0..<50, into: recorder)
         #expect(studio.faults.map(\.code) == [EROFS])
-        #expect(mount("tmpfs", folder.path, "tmpfs", UInt(MS_REMOUNT.rawValue), "size=1m") == 0)
+        #expect(mount("tmpfs", folder.path, "tmpfs", UInt(MS_REMOUNT), "size=1m") == 0)
         studio.pictures(50..<200, into: recorder)
         #expect(studio.recoveries == 1)
         recorder.finish()

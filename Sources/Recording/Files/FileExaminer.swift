@@ -210,7 +210,7 @@ private struct TSTimes {
 
     /// Over the wrap, the shorter way.
     private static func step(_ time: Int64, from other: Int64) -> Int64 {
-        (time &- other) << 31 >> 31
+        ((time &- other) << 31) >> 31
     }
 }
 
@@ -319,7 +319,7 @@ private enum MP4Boxes {
         else { return 0 }
         guard flags & 0x100 != 0 else { return Int64(count) &* Int64(usualDuration(header)) }
         var at = 8 &+ (flags & 0x1 != 0 ? 4 : 0) &+ (flags & 0x4 != 0 ? 4 : 0)
-        let size = 4 &* [0x100, 0x200, 0x400, 0x800].reduce(0) { $0 &+ (flags & $1 != 0 ? 1 : 0) }
+        let size = 4 &* ([0x100, 0x200, 0x400, 0x800] as [UInt32]).count { flags & $0 != 0 }
         var total: Int64 = 0
         for _ in 0..<count {
             total &+= Int64(run.getInteger(at: at, as: UInt32.self) ?? 0)

@@ -113,13 +113,17 @@ package struct POSIXFileSystem: RecordingFileSystem {
     package func rename(_ path: RecordingPath, to name: String) throws(FileFailure) {
         guard let target = path.sibling(name) else { throw FileFailure("rename", code: EINVAL) }
         try withFolder(path) { folder throws(FileFailure) in
-            try call("rename") { renameat2(folder, path.file, folder, target.file, UInt32(RENAME_NOREPLACE)) }
+            // Only this process makes such names.
+            guard faccessat(folder, target.file, F_OK, AT_SYMLINK_NOFOLLOW) != 0 else {
+                throw FileFailure("rename", code: EEXIST)
+            }
+            _ = try call("rename") { renameat(folder, path.file, folder, target.file) }
         }
     }
 
     package func remove(_ path: RecordingPath) throws(FileFailure) {
         try withFolder(path) { folder throws(FileFailure) in
-            try call("remove") { unlinkat(folder, path.file, 0) }
+            _ = try call("remove") { unlinkat(folder, path.file, 0) }
         }
     }
 

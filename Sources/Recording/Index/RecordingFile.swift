@@ -1,4 +1,4 @@
-package import GRDB
+internal import GRDB
 
 /// A file that was recorded or is being recorded: one row of the index.
 package struct RecordingFile: Codable, Hashable, Sendable {
@@ -67,5 +67,5 @@ struct RecordingFileKey: Hashable, Sendable {
 }
 
 extension RecordingFile: FetchableRecord, TableRecord {
-    package static let databaseTableName = "recording_file"
+    static let databaseTableName = "recording_file"
 }

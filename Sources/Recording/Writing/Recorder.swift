@@ -1,5 +1,6 @@
 package import Media
 internal import NIOCore
+internal import Synchronization
 
 /// Records one publication of a stream in one format.
 ///
