@@ -20,6 +20,11 @@ extension FMP4SoundTrack {
     /// Appends a fragment of each sample that is ready, and forgets them.
     mutating func writeFragments(sequence: inout UInt32, into buffer: inout ByteBuffer) {
         guard !samples.isEmpty else { return }
+        writeSamples(sequence: &sequence, into: &buffer)
+        clear()
+    }
+
+    private func writeSamples(sequence: inout UInt32, into buffer: inout ByteBuffer) {
         let length = FMP4Fragment.headLength &+ FMP4Fragment.trackLength &+ FMP4Fragment.soundLength
         let span = bytes.readableBytesSpan
         var at = 0
@@ -39,7 +44,6 @@ extension FMP4SoundTrack {
             at &+= sample.size
             sequence &+= 1
         }
-        clear()
     }
 
     /// Appends the traf of all samples, each of which lasts up to the next one.

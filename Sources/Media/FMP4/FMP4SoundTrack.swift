@@ -137,9 +137,10 @@ struct FMP4SoundTrack: Sendable {
         let end = next &+ gap
         if sound.isFLAC {
             let before = samples.count
+            let silence = silentBlock
             while next < end {
                 let count = min(Int(end &- next), FLACFrame.blockSize) &* sound.channels
-                append(unsafe silentBlock.span.bytes.extracting(0..<count), from: &next)
+                silence.withSpan { append($0.extracting(0..<count), from: &next) }
             }
             statistics.filledSounds &+= max(samples.count &- before, 1)
         } else {
@@ -172,8 +173,12 @@ struct FMP4SoundTrack: Sendable {
             at = min(block &- pending.count, span.byteCount)
             pending.append(span.extracting(0..<at))
             if pending.count == block {
-                appendBlock(unsafe pending.span.bytes, start: start)
-                pending.removeAll(keepingCapacity: true)
+                // Lent, as a block of ours may not be read while we change; its room comes back.
+                var whole: [UInt8] = []
+                swap(&whole, &pending)
+                whole.withSpan { appendBlock($0, start: start) }
+                whole.removeAll(keepingCapacity: true)
+                swap(&whole, &pending)
                 blocks = 1
             }
         }
