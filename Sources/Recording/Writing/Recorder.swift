@@ -259,7 +259,8 @@ package final class Recorder {
     // MARK: To the writer
 
     private func handOverIfDue(now: Int64) {
-        guard chunk.readableBytes > 0 else { return }
+        // Headers alone are nothing to play.
+        guard chunkFrames > 0 else { return }
         let isOld = now &- chunkSince >= Self.chunkAge || now < chunkSince
         guard chunk.readableBytes >= Self.chunkBytes || isOld else { return }
         // Of TS this ends what it gathers of sound; a fragment of MP4 is ended by the frame that comes next.
