@@ -4,6 +4,8 @@ import NIOCore
 struct ADTSTemplate: Sendable {
     /// Seven bytes.
     private let bits: UInt64
+    /// Stands before every frame when the header has no number for the channels.
+    private let programConfig: [UInt8]
     let sampleRate: Int
 
     /// Nil when ADTS cannot say it: a profile behind AAC-LTP, a rate that its table has not.
@@ -21,11 +23,18 @@ struct ADTSTemplate: Sendable {
         if objectType == 5 || objectType == 29 { objectType = 2 }
         let header = ADTSHeader(objectType: objectType, sampleRate: rate, channels: channels, payloadLength: -7)
         guard let bytes = header.bytes else { return nil }
+        if channels == 0 {
+            guard let element = AudioSpecificConfig.programConfig(of: audio.configuration) else { return nil }
+            programConfig = element
+        } else {
+            programConfig = []
+        }
         bits = bytes.reduce(0) { $0 << 8 | UInt64($1) }
         sampleRate = rate
     }
 
-    let length = 7
+    /// What comes before the payload.
+    var length: Int { 7 &+ programConfig.count }
 
     /// aac_frame_length has 13 bits.
     func canCarry(_ payloadLength: Int) -> Bool { payloadLength &+ length <= 0x1FFF }
@@ -35,5 +44,6 @@ struct ADTSTemplate: Sendable {
         bytes.writeInteger(UInt32(truncatingIfNeeded: header >> 24))
         bytes.writeInteger(UInt16(truncatingIfNeeded: header >> 8))
         bytes.writeInteger(UInt8(truncatingIfNeeded: header))
+        if !programConfig.isEmpty { bytes.writeBytes(programConfig) }
     }
 }

@@ -99,7 +99,7 @@ package struct TSMuxer: Sendable {
         pictureTime = dts
         soundAtPicture = soundTime
         let isEntry = startsSegment || frame.isKey
-        if startsSegment { writeTables(at: dts &- TSClock.delay, into: &bytes) }
+        if startsSegment { writeTables(at: clock.last ?? dts &- TSClock.delay, into: &bytes) }
         var adaptation = advanceClock(to: dts &- TSClock.delay, isNeeded: isEntry, into: &bytes)
         adaptation.isRandomAccess = isEntry
         let prefix = frame.isKey ? video.keyPrefix : video.prefix
@@ -142,7 +142,7 @@ package struct TSMuxer: Sendable {
             sound.clear()
             self.sound = sound
         }
-        if startsSegment { writeTables(at: sound.start &- TSClock.delay, into: &bytes) }
+        if startsSegment { writeTables(at: clock.last ?? sound.start &- TSClock.delay, into: &bytes) }
         var adaptation = TSPacket.Adaptation()
         if video == nil {
             adaptation = advanceClock(to: sound.start &- TSClock.delay, isNeeded: startsSegment, into: &bytes)
