@@ -65,6 +65,11 @@ let package = Package(
         .target(name: "GB28181", dependencies: ["SIP", "Wire", "CLibXML2", nioCore], swiftSettings: strict),
         .target(name: "Media", dependencies: ["Wire", nioCore], swiftSettings: strict),
         .target(name: "Streaming", dependencies: ["Wire", "Media", nioCore], swiftSettings: strict),
+        .target(
+            name: "Recording",
+            dependencies: ["Wire", "Media", nioCore, nioPosix, .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: warm
+        ),
 
         .target(name: "Hub", dependencies: ["Media", "Streaming", "CSockets", nioCore], swiftSettings: warm),
         .target(
@@ -116,6 +121,13 @@ let package = Package(
         .testTarget(
             name: "StreamingTests",
             dependencies: ["Streaming", "Media", "Wire", nioCore],
+            swiftSettings: tests
+        ),
+        .testTarget(
+            name: "RecordingTests",
+            dependencies: [
+                "Recording", "Media", "Wire", nioCore, .product(name: "GRDB", package: "GRDB.swift"),
+            ],
             swiftSettings: tests
         ),
         .testTarget(
