@@ -49,6 +49,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
         .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess.git", from: "1.0.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1", traits: []),
     ],
     targets: [
@@ -65,6 +66,11 @@ let package = Package(
         .target(name: "GB28181", dependencies: ["SIP", "Wire", "CLibXML2", nioCore], swiftSettings: strict),
         .target(name: "Media", dependencies: ["Wire", nioCore], swiftSettings: strict),
         .target(name: "Streaming", dependencies: ["Wire", "Media", nioCore], swiftSettings: strict),
+        .target(
+            name: "Recording",
+            dependencies: ["Wire", "Media", nioCore, nioPosix, .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: warm
+        ),
 
         .target(name: "Hub", dependencies: ["Media", "Streaming", "CSockets", nioCore], swiftSettings: warm),
         .target(
@@ -77,7 +83,9 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Wire", "SIP", "GB28181", "Media", "Streaming", "Hub", "Transport", nioCore, nioPosix, logging,
+                "Wire", "SIP", "GB28181", "Media", "Streaming", "Hub", "Transport", "Recording", nioCore, nioPosix,
+                logging,
+                .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
@@ -86,7 +94,7 @@ let package = Package(
         .target(
             name: "GatewayAPI",
             dependencies: [
-                "Gateway", logging, nioCore,
+                "Gateway", "Streaming", logging, nioCore,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
@@ -116,6 +124,13 @@ let package = Package(
         .testTarget(
             name: "StreamingTests",
             dependencies: ["Streaming", "Media", "Wire", nioCore],
+            swiftSettings: tests
+        ),
+        .testTarget(
+            name: "RecordingTests",
+            dependencies: [
+                "Recording", "Media", "Wire", nioCore, .product(name: "GRDB", package: "GRDB.swift"),
+            ],
             swiftSettings: tests
         ),
         .testTarget(

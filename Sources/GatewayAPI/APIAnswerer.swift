@@ -14,7 +14,27 @@ package struct APIAnswerer: Sendable {
     }
 
     /// Every path that answers.
-    package static var paths: [String] { APIRoute.all.keys.sorted() }
+    package static var paths: [String] { (APIRoute.all.keys + APIDownload.paths).sorted() }
+
+    /// What is served as it is, for its paths; a refusal is an answer as all others.
+    package enum Download: Sendable {
+        case found(ControlDownload)
+        case refused(APIResponse)
+    }
+
+    /// - Returns: nil when the request asks for something else.
+    package func download(_ request: APIRequest) async -> Download? {
+        guard APIDownload.paths.contains(request.path), !request.isPreflight, isAuthorized(request) else { return nil }
+        do {
+            return .found(try await APIDownload.find(request, control))
+        } catch let error as ControlError {
+            return .refused(.failure(error, data: nil, status: 404))
+        } catch {
+            logger.error("api call failed", metadata: ["path": "\(request.path)", "error": "\(error)"])
+            let failure = ControlError(.internalError, "internal error", hint: "the gateway's log says more")
+            return .refused(.failure(failure, data: nil, status: 500))
+        }
+    }
 
     package func answer(_ request: APIRequest) async -> APIResponse {
         if request.isPreflight { return .success(nil) }

@@ -12,6 +12,7 @@ extension APIRoute {
     /// Every path. The method of a request is not looked at, as lal does not either.
     static let all: [String: APIRoute] = statistics.merging(control) { first, _ in first }
         .merging(relays) { first, _ in first }
+        .merging(recording) { first, _ in first }
 
     private static let statistics: [String: APIRoute] = [
         "/api/stat/lal_info": APIRoute(emptyData: .null) { _, control in

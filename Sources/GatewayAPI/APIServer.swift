@@ -5,6 +5,7 @@ internal import Hummingbird
 package import Logging
 package import NIOCore
 internal import ServiceLifecycle
+internal import Streaming
 
 /// The HTTP API on its own port.
 package struct APIServer: Service {
@@ -93,7 +94,50 @@ private struct APIResponder: HTTPResponder {
             isPreflight: request.method == .options && request.headers[.accessControlRequestMethod] != nil,
             body: Array(body.readableBytesView)
         )
-        return response(await answerer.answer(ask), to: request)
+        switch await answerer.download(ask) {
+        case .found(let download): return try await self.download(download, for: request, context)
+        case .refused(let refusal): return response(refusal, to: request)
+        case nil: return response(await answerer.answer(ask), to: request)
+        }
+    }
+
+    private func download(
+        _ download: ControlDownload,
+        for request: Request,
+        _ context: BasicRequestContext
+    ) async throws -> Response {
+        var headers: HTTPFields = [
+            .contentType: download.contentType, .acceptRanges: "bytes", .cacheControl: "no-store",
+            .accessControlAllowOrigin: "*", .xContentTypeOptions: "nosniff",
+            // RFC 8187: the name may hold any letter.
+            .contentDisposition: "inline; filename*=UTF-8''\(APIFileName.encoded(download.name))",
+        ]
+        switch download.body {
+        case .bytes(let bytes):
+            headers[.contentLength] = "\(bytes.count)"
+            let body = request.method == .head ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: bytes))
+            return Response(status: .ok, headers: headers, body: body)
+        case .file(let path, let size):
+            let range = request.headers[.range].flatMap { HTTPByteRange($0) }
+            var part = 0..<size
+            if let range {
+                guard let found = range.resolve(length: size) else {
+                    headers[.contentRange] = "bytes */\(size)"
+                    return Response(status: .rangeNotSatisfiable, headers: headers)
+                }
+                part = found
+                headers[.contentRange] = "bytes \(part.lowerBound)-\(part.upperBound - 1)/\(size)"
+            }
+            headers[.contentLength] = "\(part.count)"
+            let status: HTTPResponse.Status = range == nil ? .ok : .partialContent
+            guard request.method != .head, !part.isEmpty else { return Response(status: status, headers: headers) }
+            let body = try await FileIO().loadFile(
+                path: path,
+                range: part.lowerBound...(part.upperBound - 1),
+                context: context
+            )
+            return Response(status: status, headers: headers, body: body)
+        }
     }
 
     private func response(_ answer: APIResponse, to request: Request) -> Response {

@@ -40,6 +40,13 @@ struct ConfigurationValidation {
         range("hls.idle_stop_ms", all.hls.idleStopMs, 5_000...86_400_000)
         range("hls.part_duration_ms", all.hls.partDurationMs, 50...2_000)
         range("hls.memory_max_mb", all.hls.memoryMaxMb, 4...65_536)
+        range("record.segment_duration_sec", all.record.segmentDurationSec, 0...604_800)
+        range("record.segment_size_mb", all.record.segmentSizeMb, 0...1_048_576)
+        range("record.retention_days", all.record.retentionDays, 0...36_500)
+        range("record.max_total_mb", all.record.maxTotalMb, 0...(1 << 40))
+        range("record.min_free_mb", all.record.minFreeMb, 0...(1 << 40))
+        range("record.queue_mb", all.record.queueMb, 1...1_024)
+        range("record.max_recordings", all.record.maxRecordings, 1...100_000)
         rtsp(all.rtsp)
         range("merge_window_ms", all.mergeWindowMs, 0...1_000)
     }

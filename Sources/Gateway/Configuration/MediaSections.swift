@@ -174,6 +174,26 @@ package struct RecordSection: Codable, Hashable, Sendable {
     package var flvOutPath = "./lal_record/flv/"
     package var enableMpegts = false
     package var mpegtsOutPath = "./lal_record/mpegts/"
+    package var enableFmp4 = false
+    package var fmp4OutPath = "./lal_record/mp4/"
+    package var enableHls = false
+    /// Not that of `hls`: segments there are the live playlist's.
+    package var hlsOutPath = "./lal_record/vod/"
+    /// Names of streams, or beginnings with a `*` behind; empty = all.
+    package var streams: [String] = []
+    /// A file is ended at the first key frame after so long; 0 = never, one file a publication as lal.
+    package var segmentDurationSec = 0
+    package var segmentSizeMb = 0
+    /// 0 = files are kept.
+    package var retentionDays = 0
+    package var maxTotalMb = 0
+    /// What stays free on the disk: the oldest files go for it.
+    package var minFreeMb = 0
+    /// Of one recording, what may wait for the disk.
+    package var queueMb = 8
+    package var maxRecordings = 1_024
+    /// What was recorded, in SQLite.
+    package var indexPath = "./data/recordings.sqlite"
 
     package init() {}
 }

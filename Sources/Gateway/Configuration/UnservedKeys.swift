@@ -2,8 +2,6 @@
 enum UnservedKeys {
     /// Path of the switch, and what stays off.
     static let switches: [(path: String, feature: String, isOn: @Sendable (GatewayConfiguration) -> Bool)] = [
-        ("record.enable_flv", "FLV recording", { $0.record.enableFlv }),
-        ("record.enable_mpegts", "TS recording", { $0.record.enableMpegts }),
         ("http_notify.enable", "HTTP notify", { $0.httpNotify.enable }),
         ("pprof.enable", "Go's profiler", { $0.pprof.enable }),
     ]

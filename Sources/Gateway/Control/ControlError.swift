@@ -18,6 +18,9 @@ package struct ControlError: Error, Hashable, Sendable, CustomStringConvertible 
         package static let rtpPubFailed = Code(rawValue: 2002)
         package static let relayFailed = Code(rawValue: 2003)
         package static let stopRelayFailed = Code(rawValue: 2004)
+        package static let recordFailed = Code(rawValue: 2101)
+        package static let recordNotFound = Code(rawValue: 2102)
+        package static let snapshotFailed = Code(rawValue: 2103)
         package static let deviceNotFound = Code(rawValue: 3001)
         package static let inviteFailed = Code(rawValue: 3002)
         package static let byeFailed = Code(rawValue: 3003)
@@ -56,6 +59,10 @@ extension ControlError {
 
     package static func rtpPubFailed(_ why: String) -> ControlError {
         ControlError(.rtpPubFailed, why)
+    }
+
+    package static func recordNotFound(_ id: Int64) -> ControlError {
+        ControlError(.recordNotFound, "record file \(id) not found")
     }
 
     package static func deviceNotFound(_ deviceID: String) -> ControlError {

@@ -39,6 +39,27 @@ package protocol GatewayControl: Sendable {
     /// Refuses all new connections of an address for a time.
     func addIPBlacklist(_ request: IPBlacklistRequest) async throws
 
+    /// Records a stream until it is stopped. Throws 1002 or 2101.
+    func startRecord(_ request: StartRecordRequest) async throws -> RecordTask
+
+    /// Ends one recording of a stream, or all. Throws 1003.
+    func stopRecord(streamName: String, recordID: Int?) async throws -> RecordTask
+
+    /// The recordings that are under way.
+    func records() async -> [RecordStat]
+
+    /// What was recorded, the oldest first.
+    func recordFiles(_ request: RecordFilesRequest) async throws -> RecordFiles
+
+    /// A recorded file. Throws 2102.
+    func recordFile(_ id: Int64) async throws -> ControlDownload
+
+    /// Deletes a recorded file. Throws 2101 or 2102.
+    func deleteRecord(_ id: Int64) async throws
+
+    /// The newest key frame of a stream as JPEG, or, raw or without an ffmpeg to make one, as H.264 or H.265. Throws 1001 or 2103.
+    func snapshot(streamName: String, isRaw: Bool) async throws -> ControlDownload
+
     /// Opens a bare PS/RTP port without SIP. Throws 2002 when the port or the stream name is taken.
     func startRTPPub(_ request: StartRTPPubRequest) async throws -> RTPPubStarted
 

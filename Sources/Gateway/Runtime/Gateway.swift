@@ -31,6 +31,8 @@ package final class Gateway: Service {
     let configuration: GatewayConfiguration
     let hub: Hub
     let hls: HLSService?
+    let recording: RecordingService
+    let snapshots = SnapshotMaker()
     let media: MediaService
     let signalling: Signalling?
     let publications: RTPPublications
@@ -49,6 +51,7 @@ package final class Gateway: Service {
         configuration: GatewayConfiguration,
         hub: Hub,
         hls: HLSService?,
+        recording: RecordingService,
         media: MediaService,
         signalling: Signalling?,
         publications: RTPPublications,
@@ -65,6 +68,7 @@ package final class Gateway: Service {
         self.configuration = configuration
         self.hub = hub
         self.hls = hls
+        self.recording = recording
         self.media = media
         self.signalling = signalling
         self.publications = publications
@@ -87,11 +91,15 @@ package final class Gateway: Service {
         let disk = BlockingPool()
         let folders = HLSService.folders(configuration, pool: disk, loop: group.next(), logger: logger)
         let hls = HLSService.make(configuration, files: folders, isExpected: { expected.contains($0) })
+        let recording = RecordingService(configuration, logger: logger)
+        await recording.start(on: group.next())
         let hub = Hub(
             group: group,
             configuration: HubConfiguration(configuration),
             onEvent: { activity.received($0) },
-            taps: { stream, loop in hls?.taps(of: stream, on: loop) ?? [] }
+            taps: { stream, loop in
+                (hls?.taps(of: stream, on: loop) ?? []) + recording.taps(of: stream, on: loop)
+            }
         )
         hls?.start(hub, on: group.next())
         var settings = RelaySettings(configuration.relay)
@@ -116,11 +124,12 @@ package final class Gateway: Service {
         }
         let opened = Opened()
         do {
-            return try await start(configuration, devices, group, logger, hub, hls, disk, media, pool, relays, activity, opened)
+            return try await start(configuration, devices, group, logger, hub, hls, recording, disk, media, pool, relays, activity, opened)
         } catch {
             await opened.signalling?.stop(grace: .zero)
             await opened.streaming?.close()
             hls?.stop()
+            await recording.stop()
             await relays.stop()
             await media.stop()
             throw error
@@ -140,6 +149,7 @@ package final class Gateway: Service {
         _ logger: Logger,
         _ hub: Hub,
         _ hls: HLSService?,
+        _ recording: RecordingService,
         _ disk: BlockingPool,
         _ media: MediaService,
         _ pool: PortPool,
@@ -196,6 +206,7 @@ package final class Gateway: Service {
             configuration: configuration,
             hub: hub,
             hls: hls,
+            recording: recording,
             media: media,
             signalling: opened.signalling,
             publications: RTPPublications(media: media, advertisedHost: advertised, logger: logger),
@@ -247,6 +258,7 @@ package final class Gateway: Service {
         await relaying.stop()
         await hub.shutdown()
         hls?.stop()
+        await recording.stop()
         await disk.shutDown()
         await media.stop()
         await store?.flush()

@@ -29,7 +29,7 @@ extension MediaHTTPHandler {
         }
         beginAnswer()
         let isHead = head.method == .HEAD
-        let range = HTTPByteRange(head.headers)
+        let range = head.headers.first(name: "range").flatMap { HTTPByteRange($0) }
         hls.answer(request, from: asker, on: context.eventLoop) { [self] reply in
             finishAnswer(context) { state in
                 Self.response(reply, range: range, isHead: isHead, state)

@@ -1,20 +1,14 @@
-import NIOHTTP1
-
 /// A `Range` field with one range of bytes (RFC 9110 14.1.2); several, or another unit, are not heeded, as a server may do.
-struct HTTPByteRange: Hashable {
-    private enum Form: Hashable {
+package struct HTTPByteRange: Hashable, Sendable {
+    private enum Form: Hashable, Sendable {
         case from(Int, to: Int?)
         case last(Int)
     }
 
     private let form: Form
 
-    init?(_ headers: HTTPHeaders) {
-        guard let text = headers.first(name: "range") else { return nil }
-        self.init(text)
-    }
-
-    init?(_ text: String) {
+    /// - Parameter text: of the field.
+    package init?(_ text: String) {
         guard text.lowercased().hasPrefix("bytes=") else { return nil }
         let parts = text.dropFirst(6).split(separator: "-", omittingEmptySubsequences: false)
         guard parts.count == 2 else { return nil }
@@ -33,7 +27,7 @@ struct HTTPByteRange: Hashable {
     }
 
     /// - Returns: nil when no byte of so many is in it: 416.
-    func resolve(length: Int) -> Range<Int>? {
+    package func resolve(length: Int) -> Range<Int>? {
         switch form {
         case .from(let first, let last):
             guard first < length else { return nil }
