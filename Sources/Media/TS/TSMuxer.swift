@@ -13,6 +13,8 @@ package struct TSMuxer: Sendable {
     /// The clock follows the sound this far behind when the pictures stay away.
     private static let patience: Int64 = 18_000
     private static let largestFrame = 32 << 20
+    /// Tables, a PCR or two, the ends of picture and sound: room that is asked for at once.
+    private static let packetsBeside = 8
 
     private var video: TSVideo?
     private var sound: TSSound?
@@ -21,10 +23,10 @@ package struct TSMuxer: Sendable {
     private var tableTime: Int64?
     private var videoCounter: UInt8 = 0
     private var audioCounter: UInt8 = 0
-    /// The last frame of sound, the last picture, and the sound that was current at it.
+    /// The last frame of sound, the last picture, and the first frame of sound behind it.
     private var soundTime: Int64?
     private var pictureTime: Int64?
-    private var soundAtPicture: Int64?
+    private var soundAfterPicture: Int64?
     /// The header of a PES packet and what precedes a picture; kept for its memory.
     private var head: [UInt8] = []
 
@@ -92,17 +94,21 @@ package struct TSMuxer: Sendable {
             droppedFrames &+= 1
             return
         }
+        let prefix = frame.isKey ? video.keyPrefix : video.prefix
+        let size = prefix.count &+ units.readableBytes &+ (sound?.bytes.readableBytes ?? 0)
+        bytes.reserveCapacity(minimumWritableBytes: (size / TSPacket.room &+ Self.packetsBeside) &* TSPacket.length)
         flush(into: &bytes)
         let dts = TSClock.time(frame.dts)
         // A picture cannot be shown before it is decoded.
         let pts = max(TSClock.time(frame.pts), dts)
         pictureTime = dts
-        soundAtPicture = soundTime
+        soundAfterPicture = nil
         let isEntry = startsSegment || frame.isKey
-        if startsSegment { writeTables(at: clock.last ?? dts &- TSClock.delay, into: &bytes) }
+        if startsSegment || !tables.isCurrent {
+            writeTables(at: clock.last ?? dts &- TSClock.delay, into: &bytes)
+        }
         var adaptation = advanceClock(to: dts &- TSClock.delay, isNeeded: isEntry, into: &bytes)
         adaptation.isRandomAccess = isEntry
-        let prefix = frame.isKey ? video.keyPrefix : video.prefix
         head.removeAll(keepingCapacity: true)
         PESHeader.append(
             streamID: video.stream.streamID,
@@ -142,7 +148,9 @@ package struct TSMuxer: Sendable {
             sound.clear()
             self.sound = sound
         }
-        if startsSegment { writeTables(at: clock.last ?? sound.start &- TSClock.delay, into: &bytes) }
+        if startsSegment || !tables.isCurrent {
+            writeTables(at: clock.last ?? sound.start &- TSClock.delay, into: &bytes)
+        }
         var adaptation = TSPacket.Adaptation()
         if video == nil {
             adaptation = advanceClock(to: sound.start &- TSClock.delay, isNeeded: startsSegment, into: &bytes)
@@ -177,11 +185,12 @@ package struct TSMuxer: Sendable {
         var pcr: Int64
         if clock.last == nil || step > TSClock.longestFill || step < -TSClock.interval {
             pictureTime = time
-            soundAtPicture = time
+            soundAfterPicture = time
             pcr = time &- TSClock.delay
         } else {
-            let anchor = soundAtPicture ?? time
-            soundAtPicture = anchor
+            // What the sound has gone on by, and not its time: it may be ahead of the pictures, or have paused before.
+            let anchor = soundAfterPicture ?? time
+            soundAfterPicture = anchor
             pcr = (pictureTime ?? time) &+ time &- anchor &- TSClock.delay &- Self.patience
             if startsSegment, let last = clock.last { pcr = max(pcr, last) }
         }
@@ -212,7 +221,7 @@ package struct TSMuxer: Sendable {
 
     private mutating func writeTablesIfDue(at time: Int64, into bytes: inout ByteBuffer) {
         // A time before the last tables is one of another time base, or a few milliseconds back.
-        if tables.isCurrent, let tableTime, abs(time &- tableTime) < Self.tableInterval { return }
+        if let tableTime, abs(time &- tableTime) < Self.tableInterval { return }
         writeTables(at: time, into: &bytes)
     }
 

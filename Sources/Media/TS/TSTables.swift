@@ -11,7 +11,8 @@ struct TSTables: Sendable {
     private(set) var video: TSElementaryStream?
     private(set) var audio: TSElementaryStream?
     private var version: UInt8 = 0
-    private var isWritten = false
+    /// What receivers know.
+    private var written: (video: TSElementaryStream?, audio: TSElementaryStream?, version: UInt8)?
     private var association: [UInt8]
     private var map: [UInt8]
     private var associationCounter: UInt8 = 0
@@ -35,21 +36,20 @@ struct TSTables: Sendable {
     /// Takes the streams of the program; the version goes up when a receiver has seen others.
     mutating func set(video: TSElementaryStream?, audio: TSElementaryStream?) {
         guard video != self.video || audio != self.audio else { return }
-        if isWritten { version = (version &+ 1) & 0x1F }
-        isWritten = false
         self.video = video
         self.audio = audio
+        if let written { version = isCurrent ? written.version : (written.version &+ 1) & 0x1F }
         rebuild()
     }
 
     mutating func write(into bytes: inout ByteBuffer) {
         Self.write(association, counter: &associationCounter, into: &bytes)
         Self.write(map, counter: &mapCounter, into: &bytes)
-        isWritten = true
+        written = (video, audio, version)
     }
 
     /// Whether receivers know the streams as they are now.
-    var isCurrent: Bool { isWritten }
+    var isCurrent: Bool { written.map { $0.video == video && $0.audio == audio } ?? false }
 
     private static func write(_ packet: [UInt8], counter: inout UInt8, into bytes: inout ByteBuffer) {
         let at = bytes.writerIndex

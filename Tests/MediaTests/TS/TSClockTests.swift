@@ -100,6 +100,18 @@ struct TSClockTests {
         #expect(checker.discontinuities == 0)
     }
 
+    @Test("sound that pauses does not push the clock when it comes back", arguments: [2, 4, 8])
+    func soundPauses(seconds: Int64) {
+        var events: [MediaEvent] = [.video(Synthetic.h264), .audio(Synthetic.g711)]
+        for index in 0..<50 + seconds * 25 {
+            events.append(TSSamples.picture(index * 3600, isKey: index % 25 == 0))
+            if !(20..<20 + seconds * 25).contains(index) { events.append(TSSamples.sound(index * 3600, size: 320)) }
+        }
+        let checker = TransportStreamChecker(TSSamples.muxed(events))
+        #expect(checker.faults.isEmpty)
+        #expect(checker.discontinuities == 0)
+    }
+
     @Test("pictures that end do not stop the clock of the sound")
     func picturesEnd() {
         var events: [MediaEvent] = [.video(Synthetic.h264), .audio(Synthetic.g711)]

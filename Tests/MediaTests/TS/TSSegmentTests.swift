@@ -110,6 +110,21 @@ struct TSSegmentTests {
         #expect(TSSamples.units(checker.units[10].payload).contains(Synthetic.h264HighSPS))
     }
 
+    @Test("sound that is announced between two pictures is in the map before its first packet")
+    func lateSound() {
+        var muxer = TSMuxer()
+        let checker = TransportStreamChecker(
+            muxer.packets([
+                .video(Synthetic.h264), TSSamples.picture(0, isKey: true), .audio(Synthetic.g711), TSSamples.sound(0),
+                .audio(TSSamples.opus), .audio(Synthetic.g711), TSSamples.sound(1800),
+            ])
+        )
+        #expect(checker.faults.isEmpty)
+        // Opus came and went unseen.
+        #expect(checker.maps.map(\.version) == [0, 1])
+        #expect(checker.units.count == 3)
+    }
+
     @Test("the version comes round after 31")
     func versionsComeRound() {
         var events: [MediaEvent] = [.audio(Synthetic.g711)]
