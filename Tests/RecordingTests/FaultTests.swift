@@ -45,7 +45,8 @@ import Testing
             let location = try #require(
                 RecordingPath(
                     folder: studio.library.configuration.folders[format],
-                    relative: format == .hls ? "cam/" + URL(filePath: path).lastPathComponent : URL(filePath: path).lastPathComponent
+                    relative: format == .hls
+                        ? "cam/" + URL(filePath: path).lastPathComponent : URL(filePath: path).lastPathComponent
                 )
             )
             let descriptor = try studio.files.open(location, forWriting: false)
@@ -90,7 +91,9 @@ import Testing
         }
         #expect(attempts.last == 8)
         #expect(studio.faults.count == 1)
-        #expect(try #require(studio.faults.first).description.contains("Read-only file system; make the folder writable"))
+        #expect(
+            try #require(studio.faults.first).description.contains("Read-only file system; make the folder writable")
+        )
         recorder.finish()
     }
 
@@ -124,7 +127,9 @@ import Testing
         #expect(size("\(folder.path)/flv/cam-\((studio.clock.milliseconds - 6000) / 1000).flv") != 0)
     }
 
-    @Test(arguments: [RecordingFormat.flv, .hls]) func folderThatIsDeletedIsMadeAgain(_ format: RecordingFormat) async throws {
+    @Test(arguments: [RecordingFormat.flv, .hls]) func folderThatIsDeletedIsMadeAgain(
+        _ format: RecordingFormat
+    ) async throws {
         let (studio, recorder) = try started(format)
         studio.pictures(0..<50, into: recorder)
         try FileManager.default.removeItem(atPath: studio.folder.path)
@@ -219,7 +224,9 @@ import Testing
             $0.maximumOpenFiles = 1
         }
         let first = try studio.recorder(.flv)
-        #expect(throws: RecordingRefusal.alreadyRecording(first.id)) { try studio.library.start(stream: "cam", format: .flv) }
+        #expect(throws: RecordingRefusal.alreadyRecording(first.id)) {
+            try studio.library.start(stream: "cam", format: .flv)
+        }
         let second = try studio.recorder(.ts)
         #expect(throws: RecordingRefusal.tooMany(limit: 2)) { try studio.library.start(stream: "other", format: .flv) }
         for recorder in [first, second] { recorder.receive(.video(Synthetic.video), startsGOP: false) }

@@ -6,7 +6,8 @@ import Testing
 
 @Suite("A stream's name never leaves its folder") struct NameTests {
     static let attacks = [
-        "", ".", "..", "../x", "a/b", "/etc/passwd", "a/../b", "x..y", "a\\b", "a\u{0}b", "a\nb", "a\u{7F}b", "a\u{85}b", ".hidden",
+        "", ".", "..", "../x", "a/b", "/etc/passwd", "a/../b", "x..y", "a\\b", "a\u{0}b", "a\nb", "a\u{7F}b",
+        "a\u{85}b", ".hidden",
         "..\u{2F}x", "a\u{2028}b", String(repeating: "n", count: 201), String(repeating: "图", count: 67),
     ]
 
@@ -76,7 +77,8 @@ import Testing
         try await studio.database.write { database in
             for (index, path) in ["../../etc/passwd", "/etc/passwd", "a/b/c", "..", "x/../y"].enumerated() {
                 try database.execute(
-                    sql: "INSERT INTO recording_file VALUES (?, 's', 'a', 'flv', ?, 1, 2, 1, 1, 'complete', NULL, NULL, '')",
+                    sql:
+                        "INSERT INTO recording_file VALUES (?, 's', 'a', 'flv', ?, 1, 2, 1, 1, 'complete', NULL, NULL, '')",
                     arguments: [index + 1, path]
                 )
             }

@@ -55,12 +55,15 @@ import Testing
     @Test func filesOfOthersAreLeftAlone() async throws {
         let studio = try studio(files: 1)
         let folder = "\(studio.folder.path)/flv"
-        for name in ["notes.txt", "holiday.flv", "cam-12.flv", "cam-1795228433-1.flv", "-1795228433.flv", ".x-1795228433.flv"] {
-            try "x".write(toFile: "\(folder)/\(name)", atomically: true, encoding: .utf8)
+        for name in [
+            "notes.txt", "holiday.flv", "cam-12.flv", "cam-1795228433-1.flv", "-1795228433.flv", ".x-1795228433.flv",
+            "x-1795228433.flv",
+        ] {
+            try "not a recording".write(toFile: "\(folder)/\(name)", atomically: true, encoding: .utf8)
         }
         let library = studio.restarted()
         #expect(await library.reconcile() == ReconcileResult())
-        #expect(try FileManager.default.contentsOfDirectory(atPath: folder).count == 7)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder).count == 8)
     }
 
     @Test func linksAreNotFollowed() async throws {
@@ -126,7 +129,11 @@ import Testing
         let library = studio.library
         #expect(all.count == 5)
         let third = all[2]
-        let found = try await library.files(stream: "cam", from: third.startMilliseconds + 1, to: third.endMilliseconds - 1)
+        let found = try await library.files(
+            stream: "cam",
+            from: third.startMilliseconds + 1,
+            to: third.endMilliseconds - 1
+        )
         #expect(found.files == [third])
         #expect(try await library.files(stream: "other").total == 0)
         let page = try await library.files(limit: 2, offset: 3)

@@ -12,7 +12,8 @@ struct FMP4SoundTrack: Sendable {
     private static let lead: Int64 = 27_000
     /// Sound that keeps coming too late is waited for longer; in the end there is a stream where sound is this late.
     private static let largestPatience: Int64 = 3 * 90_000
-    private static let patienceMargin: Int64 = 18_000
+    /// So that what is filled in ends before the sound that is this late, with jitter.
+    private static let patienceMargin = lead + 9000
 
     struct Sample: Sendable {
         /// In samples.
@@ -79,7 +80,7 @@ struct FMP4SoundTrack: Sendable {
             return
         }
         let own = place(frame.pts, timeline: &timeline, statistics: &statistics)
-        var next = clock.next ?? own
+        var next = clock.next ?? max(own, 0)
         let correction = clock.correction(own: own, count: next)
         if correction > 0 {
             fillGap(correction, from: &next, statistics: &statistics)
@@ -221,8 +222,9 @@ struct FMP4SoundTrack: Sendable {
             jumps = timeline.jumps
             shift = 0
         }
-        let expected = clock.next.map { self.time($0) } ?? timeline.videoStart ?? max(time, 0)
-        if clock.next == nil { clock.next = ticks(expected) }
+        // The first one begins where it says: silence before it is needed only if it keeps us waiting.
+        let beginning = FMP4Timeline.isSensible(time) ? max(time, 0) : 0
+        let expected = clock.next.map { self.time($0) } ?? timeline.videoStart ?? beginning
         let video = timeline.lastVideo
         if Self.isNear(time &+ shift, expected: expected, video: video) { return ticks(time &+ shift) }
         if shift != 0, Self.isNear(time, expected: expected, video: video) {

@@ -63,5 +63,5 @@ struct FMP4Timeline: Sendable {
     }
 
     /// A little before the beginning is a frame that came too early for it.
-    private static func isSensible(_ time: Int64) -> Bool { time >= -largestGap && time < latest }
+    static func isSensible(_ time: Int64) -> Bool { time >= -largestGap && time < latest }
 }

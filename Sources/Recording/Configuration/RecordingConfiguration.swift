@@ -102,7 +102,7 @@ package struct RecordingConfiguration: Hashable, Sendable {
     /// How H.265 and Opus are written in FLV files: `.legacy` is lal's.
     package var flvForm = FLVHEVCFormat.enhanced
     /// Entries of a `record.m3u8`; then it is put aside as `record-<unix_sec>.m3u8` and begun anew.
-    package var playlistEntries = 10_000
+    package var playlistEntries = 5_000
     /// How often the index learns of a file that grows.
     package var indexMilliseconds = 3_000
     /// Threads that may wait for disks.

@@ -4,6 +4,8 @@ internal import NIOCore
 struct FileExamination: Hashable, Sendable {
     /// Up to the end of the last whole tag, packet or fragment. What is behind it is of no use to a player.
     var wholeBytes = 0
+    /// With what is behind it.
+    var size = 0
     /// Nil: there is nothing to play.
     var durationMilliseconds: Int64?
 }
@@ -21,7 +23,10 @@ struct FileExaminer {
     }
 
     /// - Parameter known: bytes that were whole, and how long that was, as the index has it.
-    func examine(_ format: RecordingFormat, known: (bytes: Int, milliseconds: Int64)?) throws(FileFailure)
+    func examine(
+        _ format: RecordingFormat,
+        known: (bytes: Int, milliseconds: Int64)?
+    ) throws(FileFailure)
         -> FileExamination
     {
         switch format {
@@ -276,7 +281,9 @@ private enum MP4Boxes {
     static func timescales(_ moov: ByteBuffer) -> [UInt32: UInt32] {
         var scales: [UInt32: UInt32] = [:]
         for (name, trak) in children(moov) where name == "trak" {
-            guard let header = first(["tkhd"], in: trak), let media = first(["mdia", "mdhd"], in: trak) else { continue }
+            guard let header = first(["tkhd"], in: trak), let media = first(["mdia", "mdhd"], in: trak) else {
+                continue
+            }
             // Version 1 has longer times in front.
             let isLong = header.getInteger(at: 0, as: UInt8.self) == 1
             let isLongMedia = media.getInteger(at: 0, as: UInt8.self) == 1

@@ -28,7 +28,8 @@ struct RecordingFileName: Hashable, Sendable {
         let digits = format == .hls ? 13 : 10
         // A copy number stands behind the time (and number): without it the part in front is no time.
         func isTime(_ index: Int) -> Bool {
-            parts.indices.contains(index) && parts[index].utf8.count == digits && Int64(parts[index]) != nil
+            parts.indices.contains(index) && parts[index].utf8.count == digits
+                && parts[index].utf8.allSatisfy { (0x30...0x39).contains($0) }
         }
         let plain = format == .hls ? 2 : 1
         if !isTime(parts.count - plain), isTime(parts.count - plain - 1), let copy = parts.last.flatMap({ Int($0) }),
@@ -38,7 +39,8 @@ struct RecordingFileName: Hashable, Sendable {
         }
         guard isTime(parts.count - plain), let time = Int64(parts[parts.count - plain]) else { return nil }
         if format == .hls {
-            guard let last = parts.last, let count = Int(last), count >= 0 else { return nil }
+            guard let last = parts.last, last.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let count = Int(last)
+            else { return nil }
             number = count
             milliseconds = time
         } else {

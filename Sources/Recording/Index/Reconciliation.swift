@@ -125,8 +125,9 @@ struct Reconciliation {
     }
 
     private mutating func add(_ path: String, _ name: RecordingFileName, _ format: RecordingFormat) {
-        guard let found = examine(path, format, known: nil) else { return }
-        guard let duration = found.durationMilliseconds else { return discard(path, format) }
+        // Somebody else may have made it: it is not touched, and left out when it is no recording.
+        guard let found = examine(path, format, known: nil, mends: false), let duration = found.durationMilliseconds
+        else { return }
         result.added += 1
         index.save(
             RecordingFile(
@@ -137,25 +138,28 @@ struct Reconciliation {
                 startMilliseconds: name.milliseconds,
                 endMilliseconds: name.milliseconds &+ duration,
                 durationMilliseconds: duration,
-                bytes: found.wholeBytes,
+                bytes: found.size,
                 state: .interrupted
             )
         )
     }
 
-    /// Looks at a file and cuts off what is not whole. Nil when it cannot be read.
+    /// Looks at a file. Nil when it cannot be read.
+    /// - Parameter mends: what is not whole is cut off.
     private mutating func examine(
         _ relative: String,
         _ format: RecordingFormat,
-        known: (bytes: Int, milliseconds: Int64)?
+        known: (bytes: Int, milliseconds: Int64)?,
+        mends: Bool = true
     ) -> FileExamination? {
         guard let path = RecordingPath(folder: folders[format], relative: relative) else { return nil }
         do throws(FileFailure) {
-            let descriptor = try files.open(path, forWriting: true)
+            let descriptor = try files.open(path, forWriting: mends)
             defer { try? files.close(descriptor) }
             let examiner = try FileExaminer(files, descriptor)
-            let found = try examiner.examine(format, known: known)
-            if found.durationMilliseconds != nil, found.wholeBytes < examiner.size {
+            var found = try examiner.examine(format, known: known)
+            found.size = examiner.size
+            if mends, found.durationMilliseconds != nil, found.wholeBytes < examiner.size {
                 try files.truncate(descriptor, to: found.wholeBytes)
                 result.truncatedBytes += examiner.size - found.wholeBytes
             }

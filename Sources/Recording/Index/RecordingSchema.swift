@@ -1,5 +1,5 @@
-internal import Glibc
 internal import GRDB
+internal import Glibc
 
 /// The table of the index, step by step. A step that was shipped never changes: add the next one. The names tell them from
 /// those of another part that uses the same database.

@@ -132,7 +132,11 @@ package final class RecordingLibrary: Sendable {
         }
     }
 
-    private func automatic(_ rule: RecordingRule, stream: String, app: String) throws(RecordingRefusal)
+    private func automatic(
+        _ rule: RecordingRule,
+        stream: String,
+        app: String
+    ) throws(RecordingRefusal)
         -> RecordingSession
     {
         do throws(RecordingRefusal) {
@@ -282,7 +286,7 @@ package final class RecordingLibrary: Sendable {
     }
 
     /// Ends all recordings and waits until their files are closed and the index is written. Recorders are to be finished
-    /// before; of those that are not, what they hold is lost.
+    /// before; of those that are not, what they hold (half a second) is lost.
     package func shutDown() async {
         let sessions = state.withLock { state in
             state.isShuttingDown = true
@@ -290,6 +294,7 @@ package final class RecordingLibrary: Sendable {
         }
         for session in sessions {
             session.stop()
+            session.writer.submit(.closeAny)
             await withCheckedContinuation { continuation in
                 session.writer.submit(.barrier { continuation.resume() })
             }

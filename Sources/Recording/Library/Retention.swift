@@ -67,7 +67,7 @@ final class Retention: Sendable {
 
     private func deleteOld(now: Int64, _ active: Set<RecordingFileKey>, _ pass: inout RetentionPass) throws {
         guard policy.maximumAgeSeconds > 0 else { return }
-        let limit = now - Int64(clamping: policy.maximumAgeSeconds).multipliedReportingOverflow(by: 1000).partialValue
+        let limit = now - Int64(min(policy.maximumAgeSeconds, 1 << 40)) * 1000
         try eachOldest(Set(RecordingFormat.allCases), active, &pass) { file, pass in
             // In the order of their beginnings; a long one that began before may still be young enough.
             guard file.startMilliseconds < limit else { return false }
@@ -78,7 +78,7 @@ final class Retention: Sendable {
 
     private func deleteExcess(_ active: Set<RecordingFileKey>, _ pass: inout RetentionPass) throws {
         guard policy.maximumTotalMegabytes > 0 else { return }
-        let limit = Int(clamping: UInt64(policy.maximumTotalMegabytes).multipliedReportingOverflow(by: 1 << 20).partialValue)
+        let limit = min(policy.maximumTotalMegabytes, 1 << 40) << 20
         _ = index.flush()
         var total = try index.totalBytes()
         guard total > limit else { return }
@@ -91,7 +91,7 @@ final class Retention: Sendable {
 
     private func deleteForSpace(_ active: Set<RecordingFileKey>, _ pass: inout RetentionPass) throws {
         guard policy.minimumFreeMegabytes > 0 else { return }
-        let limit = Int(clamping: UInt64(policy.minimumFreeMegabytes).multipliedReportingOverflow(by: 1 << 20).partialValue)
+        let limit = min(policy.minimumFreeMegabytes, 1 << 40) << 20
         var disks: [UInt64: Set<RecordingFormat>] = [:]
         for format in RecordingFormat.allCases {
             guard let space = files.space(folders[format]) else { continue }

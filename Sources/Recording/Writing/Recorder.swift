@@ -61,6 +61,7 @@ package final class Recorder {
     private var complains = false
     /// Frames are missing, or times jump, between the last segment and the next.
     private var isDiscontinuous = true
+    private var changesSegment = false
     private var last = TrackTimes()
 
     init(
@@ -95,8 +96,10 @@ package final class Recorder {
             take(frame, startsGOP: startsGOP && frame.track == .video)
             return
         case .video(let parameters):
+            if let before = tracks.video, before != parameters { noteChange() }
             tracks.video = parameters
         case .audio(let parameters):
+            if let before = tracks.audio, before != parameters { noteChange() }
             tracks.audio = parameters
         case .metadata(let metadata):
             tracks.metadata = metadata
@@ -108,9 +111,15 @@ package final class Recorder {
             if let track = event.track { unfitting.insert(track) }
             return
         }
-        isDue = false
+        isDue = changesSegment
         unfitting = []
         if event.track.map(omitted.contains) != true { muxer.receive(event, into: &chunk) }
+    }
+
+    /// HLS: other parameters begin with a segment, and players are told (RFC 8216 4.3.2.3).
+    private func noteChange() {
+        guard session.format == .hls, file != nil else { return }
+        changesSegment = true
     }
 
     /// To be called about twice a second: hands over what lies here when no frames come.
@@ -176,6 +185,7 @@ package final class Recorder {
         // With the queue full the old file stays, it can be ended later.
         guard hasRoom(frame) else { return true }
         closeFile(nextStart: frame)
+        if changesSegment { isDiscontinuous = true }
         return begin(frame, now: now, after: file)
     }
 
@@ -189,6 +199,7 @@ package final class Recorder {
         guard let muxer else { return false }
         (muxer as? TSFile)?.startSegment()
         isDue = false
+        changesSegment = false
         unfitting = []
         let name = RecordingFileName(
             stream: session.stream,

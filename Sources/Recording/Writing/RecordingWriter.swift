@@ -140,6 +140,10 @@ final class RecordingWriter: Sendable {
             guard let written = file, written.number == ending.file else { return }
             end(written, progress: ending.progress, state: .complete)
             file = nil
+        case .closeAny:
+            guard let written = file else { return }
+            end(written, progress: written.progress, state: .complete)
+            file = nil
         case .barrier(let done):
             done()
         }

@@ -5,6 +5,8 @@ enum WriterCommand: Sendable {
     case open(FileOpening)
     case append(FileChunk)
     case close(FileEnding)
+    /// The file that is open is ended as it is.
+    case closeAny
     /// Called when all before it is done.
     case barrier(@Sendable () -> Void)
 }

@@ -3,6 +3,7 @@ import GRDB
 import Media
 import NIOCore
 import Synchronization
+import Testing
 
 @testable import Recording
 
@@ -142,7 +143,11 @@ final class Studio {
         let list = Mutex<[RecordingReport]>([])
     }
 
-    init(inline: Bool = true, database: DatabaseQueue? = nil, _ configure: (inout RecordingConfiguration) -> Void = { _ in })
+    init(
+        inline: Bool = true,
+        database: DatabaseQueue? = nil,
+        _ configure: (inout RecordingConfiguration) -> Void = { _ in }
+    )
         throws
     {
         var configuration = RecordingConfiguration()
@@ -188,7 +193,7 @@ final class Studio {
         _ options: RecordingOptions = RecordingOptions()
     ) throws -> Recorder {
         let id = try library.start(stream: stream, app: "live", format: format, options: options)
-        return library.recorder(id)!
+        return try #require(library.recorder(id))
     }
 
     /// Gives events as their times say, with wall time beside.
