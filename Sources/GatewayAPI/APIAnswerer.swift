@@ -14,7 +14,7 @@ package struct APIAnswerer: Sendable {
     }
 
     /// Every path that answers.
-    package static var paths: [String] { (APIRoute.all.keys + APIDownload.paths).sorted() }
+    package static var paths: [String] { APIDownload.paths.union(APIRoute.all.keys).sorted() }
 
     /// What is served as it is, for its paths; a refusal is an answer as all others.
     package enum Download: Sendable {

@@ -86,7 +86,8 @@ struct FMP4Packager: FramePackager {
         let fresh = FMP4Description(video: video, audio: audio)
         guard let fresh, fresh != description else { return false }
         description = fresh
-        muxer = FMP4FrameMuxer(fresh)
+        // Time goes on over a change.
+        if muxer == nil { muxer = FMP4FrameMuxer(fresh) } else { muxer?.change(to: fresh) }
         headers = ByteBuffer()
         fresh.writeInit(into: &headers)
         if isAnnounced {
