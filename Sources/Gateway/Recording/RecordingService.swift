@@ -27,8 +27,11 @@ final class RecordingService: Sendable {
     func start(on loop: any EventLoop) async {
         // Who never records gets no database.
         let hasRecorded = access(indexPath, F_OK) == 0
-        let result = hasRecorded || !library.configuration.rules.isEmpty ? await library.reconcile() : ReconcileResult()
-        for failure in result.failures { logger.warning("record: what was recorded before: \(failure)") }
+        if hasRecorded || !library.configuration.rules.isEmpty {
+            for failure in await library.reconcile().failures {
+                logger.warning("record: what was recorded before: \(failure)")
+            }
+        }
         let library = library
         timer.withLock {
             $0 = loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in library.tick() }

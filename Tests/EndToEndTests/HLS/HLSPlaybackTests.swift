@@ -56,7 +56,8 @@ struct HLSPlaybackTests {
                 if form != .record { try await published }
                 let found = isTS ? recording : recording.withoutFirstSilence(before: made.recording)
                 #expect(found.faults(against: made.recording, tolerance: 20) == [])
-                #expect(reading.complaints == [])
+                // FFmpeg reads the init segment again with each playlist, and tells of it.
+                #expect(reading.complaints.filter { !$0.contains("duplicated MOOV") } == [])
             }
         }
     }
