@@ -99,6 +99,14 @@ final class HubFixture {
         )
     }
 
+    /// A connection that is open.
+    func makeChannel() throws -> EmbeddedChannel {
+        let channel = EmbeddedChannel(loop: loop)
+        try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+        channels.append(channel)
+        return channel
+    }
+
     func watch(
         _ stream: String = "door",
         as format: WireFormat = .flv,
@@ -106,10 +114,8 @@ final class HubFixture {
         onEnd: ((Viewer.CloseReason) -> ByteBuffer?)? = nil,
         handler: (any ChannelOutboundHandler & Sendable)? = nil
     ) throws -> (viewer: Viewer, output: Output) {
-        let channel = EmbeddedChannel(loop: loop)
-        try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+        let channel = try makeChannel()
         if let handler { try channel.pipeline.syncOperations.addHandler(handler) }
-        channels.append(channel)
         let viewer = try hub.view(
             stream,
             app: "live",

@@ -6,6 +6,8 @@ private let fuzzers: [String: @Sendable ([UInt8]) -> Void] = [
     "RTMPChunks": fuzzRTMPChunks,
     "RTMPClient": fuzzRTMPClient,
     "RTMPServer": fuzzRTMPServer,
+    "FrameMuxer": fuzzFrameMuxer,
+    "HLSRequest": fuzzHLSRequest,
     "RTPForwarder": fuzzRTPForwarder,
     "RTPIngest": fuzzRTPIngest,
     "RTPStreamFramer": fuzzRTPStreamFramer,
