@@ -135,6 +135,80 @@ final class FakeControl: GatewayControl {
         note("ban \(request.ip) \(request.durationSec)")
     }
 
+    func startRecord(_ request: StartRecordRequest) async throws -> RecordTask {
+        note("record \(request.streamName) \(request.format) \(request.segmentDurationSec) \(request.segmentSizeMb)")
+        guard request.format != "flv" else {
+            throw ControlError(
+                .recordFailed,
+                "record \(request.streamName) as flv: already recorded in this format, by recording 2"
+            )
+        }
+        return RecordTask(streamName: request.streamName, recordID: 1)
+    }
+
+    func stopRecord(streamName: String, recordID: Int?) async throws -> RecordTask {
+        note("stop record \(streamName) \(recordID.map { String($0) } ?? "-")")
+        guard streamName == "test110" else { throw ControlError.sessionNotFound }
+        return RecordTask(streamName: streamName, recordID: recordID ?? 1)
+    }
+
+    func records() async -> [RecordStat] {
+        [
+            RecordStat(
+                recordID: 1,
+                streamName: "test110",
+                format: "fmp4",
+                state: "recording",
+                automatic: false,
+                startTime: Self.start,
+                file: "./lal_record/mp4/test110-1795228384.mp4",
+                files: 1,
+                wroteBytes: 3_197_082,
+                queuedBytes: 0,
+                droppedFrames: 0,
+                droppedBytes: 0,
+                omitted: [],
+                fault: ""
+            )
+        ]
+    }
+
+    func recordFiles(_ request: RecordFilesRequest) async throws -> RecordFiles {
+        let (from, to) = (request.from.map { String($0) } ?? "-", request.to.map { String($0) } ?? "-")
+        note("record files \(request.streamName) \(from) \(to) \(request.limit) \(request.offset)")
+        let file = RecordFileStat(
+            id: 7,
+            streamName: "test110",
+            format: "fmp4",
+            path: "test110-1795228384.mp4",
+            startMs: 1_795_228_384_279,
+            endMs: 1_795_228_984_279,
+            durationMs: 600_000,
+            bytes: 44_100_000,
+            state: "complete",
+            codecs: "H264,PCMA",
+            url: "/api/record/file?id=7"
+        )
+        return RecordFiles(files: [file], total: 1)
+    }
+
+    func recordFile(_ id: Int64) async throws -> ControlDownload {
+        note("record file \(id)")
+        guard id == 7 else { throw ControlError.recordNotFound(id) }
+        return ControlDownload(body: .bytes([0, 0, 0, 8]), contentType: "video/mp4", name: "test110-1795228384.mp4")
+    }
+
+    func deleteRecord(_ id: Int64) async throws {
+        note("delete record \(id)")
+        guard id == 7 else { throw ControlError.recordNotFound(id) }
+    }
+
+    func snapshot(streamName: String, isRaw: Bool) async throws -> ControlDownload {
+        note("snapshot \(streamName) \(isRaw)")
+        guard streamName == "test110" else { throw ControlError.groupNotFound }
+        return ControlDownload(body: .bytes([0xFF, 0xD8]), contentType: "image/jpeg", name: "test110.jpg")
+    }
+
     func startRTPPub(_ request: StartRTPPubRequest) async throws -> RTPPubStarted {
         note("start \(request.streamName) \(request.port) \(request.timeoutMs) \(request.isTCPFlag)")
         guard request.port != 30_002 else {
