@@ -54,7 +54,9 @@ package struct StreamAddress: Hashable, Sendable {
 
     /// The first value of a parameter in the query, as it stands there.
     package func queryValue(_ name: String) -> Substring? {
-        for item in query.split(separator: "&") where item.hasPrefix(name + "=") { return item.dropFirst(name.count + 1) }
+        for item in query.split(separator: "&") where item.hasPrefix(name + "=") {
+            return item.dropFirst(name.count + 1)
+        }
         return nil
     }
 

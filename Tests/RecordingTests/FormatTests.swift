@@ -64,7 +64,7 @@ struct FormatTests {
             let shift = try #require(video.first) - picture
             let sound = try #require(sourceSounds.dropFirst(skipped + sounds).first)
             let soundShift = try #require(audio.first) - sound
-            // The MP4 muxer takes less than a frame of sound at the beginning for jitter.
+            // The MP4 muxer takes a gap of less than a frame at the beginning for jitter.
             #expect(abs(shift - soundShift) < (format == .fmp4 ? 0.024 : 0.0015), "\(path)")
             let decoding = try Tool.times(path, "v", entry: "dts_time")
             #expect(try #require(decoding.first) < 2, "\(path) begins at its beginning")

@@ -60,7 +60,13 @@ struct StreamGate: Sendable {
             default: (.playHTTPFLV, "FLV", unknownFLV)
             }
         if let refusal = authorization.refusal(of: wish, stream: address.stream, query: address.query) {
-            note(refusal, "play", "\(request.isWebSocket ? "WebSocket" : "HTTP")-\(form)", address, request.remoteAddress)
+            note(
+                refusal,
+                "play",
+                "\(request.isWebSocket ? "WebSocket" : "HTTP")-\(form)",
+                address,
+                request.remoteAddress
+            )
             return .deny(status: 401, reason: "\(refusal)")
         }
         if unknown == .refuse, isUnknown(address.stream) {

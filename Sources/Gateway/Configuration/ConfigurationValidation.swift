@@ -22,7 +22,12 @@ struct ConfigurationValidation {
         let patterns = [all.httpflv, all.httpts, all.httpfmp4] as [any HTTPSection]
         if all.hls.enable || all.hls.enableHttps, patterns.contains(where: { $0.urlPattern == all.hls.urlPattern }) {
             // As lal: it could not be told apart who is asked.
-            problems.append(.error("hls.url_pattern", "\"\(all.hls.urlPattern)\" is that of another form of streams; take one of its own"))
+            problems.append(
+                .error(
+                    "hls.url_pattern",
+                    "\"\(all.hls.urlPattern)\" is that of another form of streams; take one of its own"
+                )
+            )
         }
         range("rtmp.gop_num", all.rtmp.gopNum, -1...100)
         range("rtmp.single_gop_max_frame_num", all.rtmp.singleGopMaxFrameNum, 0...1_000_000)

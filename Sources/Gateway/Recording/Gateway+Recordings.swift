@@ -16,7 +16,10 @@ extension Gateway {
             let id = try recording.start(request.streamName, format: format, options: options, hub: hub)
             return RecordTask(streamName: request.streamName, recordID: id.rawValue)
         } catch {
-            throw ControlError(.recordFailed, "record \(request.streamName) as \(format.rawValue): \(error.description)")
+            throw ControlError(
+                .recordFailed,
+                "record \(request.streamName) as \(format.rawValue): \(error.description)"
+            )
         }
     }
 

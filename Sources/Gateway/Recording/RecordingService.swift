@@ -1,3 +1,4 @@
+internal import Glibc
 internal import Hub
 internal import Logging
 internal import NIOCore
@@ -7,11 +8,13 @@ internal import Synchronization
 /// Recordings by rule and by request, joined to the streams.
 final class RecordingService: Sendable {
     let library: RecordingLibrary
+    private let indexPath: String
     private let logger: Logger
     private let timer = Mutex<RepeatedTask?>(nil)
 
     init(_ configuration: GatewayConfiguration, logger: Logger) {
         self.logger = logger
+        indexPath = configuration.record.indexPath
         library = RecordingLibrary(
             RecordingConfiguration(configuration.record),
             index: RecordingIndex(path: configuration.record.indexPath),
@@ -22,8 +25,13 @@ final class RecordingService: Sendable {
 
     /// Makes the index agree with the disk, then looks after it each second on `loop`.
     func start(on loop: any EventLoop) async {
-        let result = await library.reconcile()
-        for failure in result.failures { logger.warning("record: what was recorded before: \(failure)") }
+        // Who never records gets no database.
+        let hasRecorded = access(indexPath, F_OK) == 0
+        if hasRecorded || !library.configuration.rules.isEmpty {
+            for failure in await library.reconcile().failures {
+                logger.warning("record: what was recorded before: \(failure)")
+            }
+        }
         let library = library
         timer.withLock {
             $0 = loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in library.tick() }
@@ -66,7 +74,9 @@ final class RecordingService: Sendable {
     private static func log(_ report: RecordingReport, to logger: Logger) {
         switch report {
         case .fault(let stream, let format, let fault):
-            logger.error("record: stream \(stream) is not written as \(format.rawValue): \(fault.description); the stream goes on")
+            logger.error(
+                "record: stream \(stream) is not written as \(format.rawValue): \(fault.description); the stream goes on"
+            )
         case .recovered(let stream, let format, _, let frames, let milliseconds):
             logger.notice(
                 "record: stream \(stream) is written as \(format.rawValue) again, after \(milliseconds) ms and \(frames) lost frames"
@@ -76,7 +86,9 @@ final class RecordingService: Sendable {
                 "record: the disk is too slow for stream \(stream) as \(format.rawValue): \(bytes) bytes wait, frames are left out up to a key frame"
             )
         case .caughtUp(let stream, let format, let frames):
-            logger.notice("record: the disk has caught up with stream \(stream) as \(format.rawValue); \(frames) frames were left out")
+            logger.notice(
+                "record: the disk has caught up with stream \(stream) as \(format.rawValue); \(frames) frames were left out"
+            )
         case .omitted(let stream, let format, let codecs):
             logger.warning(
                 "record: \(format.rawValue) cannot carry \(codecs.joined(separator: ", ")) of stream \(stream): it is left out"
@@ -84,11 +96,16 @@ final class RecordingService: Sendable {
         case .refused(let stream, let format, let refusal):
             logger.warning("record: stream \(stream) is not recorded as \(format.rawValue): \(refusal.description)")
         case .indexFault(let text):
-            logger.error("record: the index cannot be written: \(text); recording goes on, the index is made good at the next start")
+            logger.error(
+                "record: the index cannot be written: \(text); recording goes on, the index is made good at the next start"
+            )
         case .indexRecovered:
             logger.notice("record: the index is written again")
         case .retention(let result):
-            logger.info("record: retention deleted \(result.files) files", metadata: ["failures": "\(result.failures.count)"])
+            logger.info(
+                "record: retention deleted \(result.files) files",
+                metadata: ["failures": "\(result.failures.count)"]
+            )
         }
     }
 }

@@ -32,7 +32,10 @@ final class SnapshotMaker: Sendable {
             throw ControlError(.snapshotFailed, "snapshot of \(stream): no key frame came within \(Self.patience)")
         }
         guard video.codec.hasNALUnits else {
-            throw ControlError(.snapshotFailed, "snapshot of \(stream): its codec is \(video.codec.rawValue), expected H264 or H265")
+            throw ControlError(
+                .snapshotFailed,
+                "snapshot of \(stream): its codec is \(video.codec.rawValue), expected H264 or H265"
+            )
         }
         let raw = Self.annexB(video, frame)
         let suffix = video.codec == .h264 ? "h264" : "h265"
@@ -57,7 +60,10 @@ final class SnapshotMaker: Sendable {
     private func jpeg(_ bytes: [UInt8], _ format: String, _ ffmpeg: String, _ stream: String) async throws -> [UInt8] {
         guard running.wrappingAdd(1, ordering: .relaxed).newValue <= Self.maximumRunning else {
             running.wrappingSubtract(1, ordering: .relaxed)
-            throw ControlError(.snapshotFailed, "snapshot of \(stream): \(Self.maximumRunning) are being made; ask again in a moment")
+            throw ControlError(
+                .snapshotFailed,
+                "snapshot of \(stream): \(Self.maximumRunning) are being made; ask again in a moment"
+            )
         }
         defer { running.wrappingSubtract(1, ordering: .relaxed) }
         let picture: [UInt8]? = try await withThrowingTaskGroup(of: [UInt8]?.self) { tasks in
@@ -65,7 +71,8 @@ final class SnapshotMaker: Sendable {
                 let result = try await run(
                     .path(FilePath(ffmpeg)),
                     arguments: [
-                        "-v", "error", "-threads", "1", "-f", format, "-i", "pipe:0", "-frames:v", "1", "-f", "mjpeg", "pipe:1",
+                        "-v", "error", "-threads", "1", "-f", format, "-i", "pipe:0", "-frames:v", "1", "-f", "mjpeg",
+                        "pipe:1",
                     ],
                     input: .array(bytes),
                     output: .bytes(limit: Self.largestPicture),
@@ -82,7 +89,10 @@ final class SnapshotMaker: Sendable {
             return first
         }
         guard let picture, picture.starts(with: [0xFF, 0xD8]) else {
-            throw ControlError(.snapshotFailed, "snapshot of \(stream): \(ffmpeg) made no picture of its key frame; format=raw gives it as it is")
+            throw ControlError(
+                .snapshotFailed,
+                "snapshot of \(stream): \(ffmpeg) made no picture of its key frame; format=raw gives it as it is"
+            )
         }
         return picture
     }

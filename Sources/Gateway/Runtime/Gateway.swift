@@ -124,7 +124,21 @@ package final class Gateway: Service {
         }
         let opened = Opened()
         do {
-            return try await start(configuration, devices, group, logger, hub, hls, recording, disk, media, pool, relays, activity, opened)
+            return try await start(
+                configuration,
+                devices,
+                group,
+                logger,
+                hub,
+                hls,
+                recording,
+                disk,
+                media,
+                pool,
+                relays,
+                activity,
+                opened
+            )
         } catch {
             await opened.signalling?.stop(grace: .zero)
             await opened.streaming?.close()

@@ -151,11 +151,12 @@ final class HLSOutput: Sendable {
 
     // What goes out
 
-    /// - Parameter wait: given when the answer is to come later: it is then asked for again.
+    /// - Parameter waiter: makes the one who asks again when the answer is to come later.
+    /// - Returns: nil when it is.
     func answer(
         now: NIODeadline,
         waiter: (NIODeadline) -> Waiter,
-        _ body: (HLSWindow) -> HLSAnswer
+        of body: (HLSWindow) -> HLSAnswer
     ) -> HLSAnswer? {
         state.withLock { state in
             state.lastAsked = now

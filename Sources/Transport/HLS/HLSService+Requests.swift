@@ -70,12 +70,12 @@ extension HLSService {
             playlist(ask, .fragmentedMP4)
         case .multivariantPlaylist:
             guard let output = output(ask, .fragmentedMP4) else { return }
-            let answer = output.answer(now: ask.loop.now, waiter: { waiter(ask, until: $0) }) { window in
+            let text: (HLSWindow) -> HLSAnswer = { window in
                 let state = window.answer(HLSDirectives(), arrived: ask.arrived, now: ask.loop.now)
                 guard case .playlist = state else { return state }
                 return .playlist(window.multivariantPlaylist(query: ask.query))
             }
-            finish(ask, answer)
+            finish(ask, output.answer(now: ask.loop.now, waiter: waiter(for: ask), of: text))
         case .recordPlaylist:
             record(ask)
         case .media(let name):
@@ -85,7 +85,7 @@ extension HLSService {
 
     private func playlist(_ ask: Ask, _ container: HLSConfiguration.Container) {
         guard let output = output(ask, container) else { return }
-        let answer = output.answer(now: ask.loop.now, waiter: { waiter(ask, until: $0) }) { window in
+        let text: (HLSWindow) -> HLSAnswer = { [options] window in
             let limit = ask.arrived + options.firstPlaylistTime
             // lal answers 404 until there is a segment: players give up.
             if !window.isReady, !window.hasEnded, ask.loop.now < limit { return .wait(until: limit) }
@@ -96,7 +96,7 @@ extension HLSService {
                 now: ask.loop.now
             )
         }
-        finish(ask, answer)
+        finish(ask, output.answer(now: ask.loop.now, waiter: waiter(for: ask), of: text))
     }
 
     private func record(_ ask: Ask) {
@@ -120,10 +120,13 @@ extension HLSService {
             makes: false,
             now: ask.loop.now
         )
-        let answer =
-            output?.answer(now: ask.loop.now, waiter: { waiter(ask, until: $0) }) { window in
-                window.media(name, arrived: ask.arrived, now: ask.loop.now)
-            } ?? (output == nil ? .refuse(status: 404, reason: "there is no such file, or no longer") : nil)
+        let file: (HLSWindow) -> HLSAnswer = { $0.media(name, arrived: ask.arrived, now: ask.loop.now) }
+        let answer: HLSAnswer? =
+            if let output {
+                output.answer(now: ask.loop.now, waiter: waiter(for: ask), of: file)
+            } else {
+                .refuse(status: 404, reason: "there is no such file, or no longer")
+            }
         if isTS, case .refuse(status: 404, _) = answer, let files = options.files {
             files.read(name, stream: ask.request.stream) { bytes in
                 ask.loop.execute {
@@ -148,8 +151,8 @@ extension HLSService {
         return nil
     }
 
-    private func waiter(_ ask: Ask, until deadline: NIODeadline) -> HLSOutput.Waiter {
-        HLSOutput.Waiter(loop: ask.loop, deadline: deadline) { [self] in attempt(ask) }
+    private func waiter(for ask: Ask) -> (NIODeadline) -> HLSOutput.Waiter {
+        { [self] deadline in HLSOutput.Waiter(loop: ask.loop, deadline: deadline) { [self] in attempt(ask) } }
     }
 
     private func finish(_ ask: Ask, _ answer: HLSAnswer?) {

@@ -68,7 +68,9 @@ struct Recording: Hashable, Sendable {
     func faultsOfRecodedSound(against source: Recording, tolerance: Int) -> [String] {
         var faults: [String] = []
         // The last samples may not fill a frame.
-        let silence = (0...Self.longestSilence * 8).first { source.samples.starts(with: samples.dropFirst($0).prefix(2000)) }
+        let silence = (0...Self.longestSilence * 8).first {
+            source.samples.starts(with: samples.dropFirst($0).prefix(2000))
+        }
         let own = samples.dropFirst(silence ?? 0)
         let same = zip(own, source.samples).prefix { $0 == $1 }.count
         if source.samples.count - same > 640 || same == 0 {

@@ -22,7 +22,10 @@ struct FrameMatrixTests {
         try await Self.run(row)
     }
 
-    @Test(.enabled(if: FFmpeg.recent != nil, "there is no ffmpeg from 6.1 on: scripts/setup.sh test"), arguments: enhanced)
+    @Test(
+        .enabled(if: FFmpeg.recent != nil, "there is no ffmpeg from 6.1 on: scripts/setup.sh test"),
+        arguments: enhanced
+    )
     func carriesWhatIsNewInEnhancedRTMP(row: Row) async throws {
         try await Self.run(row)
     }

@@ -48,6 +48,7 @@ final class Product: Sendable {
             "GBGATE_GB28181_SIP_RTP_PORT_MIN": "\(ports.lowerBound)",
             "GBGATE_GB28181_SIP_RTP_PORT_MAX": "\(ports.upperBound)", "GBGATE_LOG_FILENAME": "",
             "GBGATE_STORE_PATH": "\(folder)/gbgate.sqlite", "GBGATE_DUMP_OUT_PATH": "\(folder)/dump/",
+            "GBGATE_RECORD_INDEX_PATH": "\(folder)/recordings.sqlite",
             "GBGATE_LOG_IS_JSON": "false",
         ]
         all.merge(environment) { _, new in new }

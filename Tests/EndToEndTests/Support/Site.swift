@@ -48,6 +48,7 @@ struct Site: Sendable {
         configuration.gb28181.sipRtpPortMin = first
         configuration.gb28181.sipRtpPortMax = first + 99
         configuration.store.enable = false
+        configuration.record.indexPath = NSTemporaryDirectory() + "gbgate-\(UUID().uuidString).sqlite"
         return configuration
     }
 

@@ -56,7 +56,8 @@ import Testing
         let notices = loaded.problems.map(\.path)
         #expect(Set(notices).isSuperset(of: ["pprof.enable", "http_api.addr"]))
         for served in [
-            "record.enable_flv", "hls.enable", "httpts.enable", "rtmp.rtmps_enable", "httpflv.enable_https", "rtmp.gop_num", "rtsp.enable",
+            "record.enable_flv", "hls.enable", "httpts.enable", "rtmp.rtmps_enable", "httpflv.enable_https",
+            "rtmp.gop_num", "rtsp.enable",
             "rtsp.rtsps_enable", "rtsp.ws_rtsp_enable",
         ] {
             #expect(!notices.contains(served))
