@@ -6,10 +6,14 @@
 #   streams      200 streams x 5 viewers
 #   hundred      100 streams x 10 viewers, next to nginx-rtmp
 #   rtsp         500 readers over RTSP (TCP) of one stream, and 50 streams x 10, next to HTTP-FLV
+#   frames       500 viewers over HTTP-FLV, -TS, -fMP4 and WebSocket-fMP4 in turn, and 50 streams x 10
+#   hls          1,000 HLS viewers of one stream from memory, next to nginx with the same segments as static files
+#   llhls        lag of Low-Latency HLS with parts of 200 ms
 #   publish      20 and 100 publishers without a viewer, next to nginx-rtmp
 #   ingest       300 cameras: UDP ports, one UDP port, TCP ports
 #   signalling   10,000 devices register and send six keepalives in a minute
 # AVLOAD names the load generator, CLIP an H.264 clip of 2 Mbit/s; nginx-rtmp is Debian's libnginx-mod-rtmp.
+# VIEWERS and TIME, in seconds, make a run smaller or longer: figures are for the defaults.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 : "${AVLOAD:?path of avload}" "${CLIP:?path of the clip}"
@@ -60,29 +64,70 @@ NGINX
     SERVER=$(pgrep -P "${PIDS[-1]}")
 }
 
-stop() {
+# One worker that serves $WORK/www as nginx serves files best: sendfile, and the head with the first bytes.
+nginx_files() {
+    cat >"$WORK/nginx.conf" <<NGINX
+user $(id -un) $(id -gn);
+daemon off; worker_processes 1; pid $WORK/nginx.pid; error_log $WORK/nginx.log;
+events { worker_connections 8192; }
+http {
+    access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000; keepalive_timeout 75;
+    types { application/vnd.apple.mpegurl m3u8; video/mp2t ts; }
+    server { listen 127.0.0.1:18090 backlog=4096; root $WORK/www; }
+}
+NGINX
+    nginx -c "$WORK/nginx.conf" 2>/dev/null &
+    PIDS+=("$!")
+    sleep 1
+    SERVER=$(pgrep -P "${PIDS[-1]}")
+}
+
+stop() { # what was started last
     kill "${PIDS[-1]}" 2>/dev/null || true
     wait "${PIDS[-1]}" 2>/dev/null || true
+    unset 'PIDS[-1]'
 }
 
 start_publishers() { # start_publishers URL COUNT SECONDS
     "$AVLOAD" pub --url "$1" -n "$2" -t "$3" --h264 "$CLIP" --audio >"$WORK/pub.json" 2>/dev/null &
-    PUBLISHER=$!
-    PIDS+=("$PUBLISHER")
+    PIDS+=("$!")
     sleep 3
-}
-
-stop_publishers() {
-    kill "$PUBLISHER" 2>/dev/null || true
-    wait "$PUBLISHER" 2>/dev/null || true
-    unset 'PIDS[-1]'
 }
 
 view() { # view NAME URL COUNT [more options]
     local name=$1 url=$2 count=$3
     shift 3
-    printf '%-26s ' "$name"
-    "$AVLOAD" sub --url "$url" -n "$count" -t 10 --pid "$SERVER" "$@" 2>/dev/null
+    {
+        printf '%-26s ' "$name"
+        "$AVLOAD" sub --url "$url" -n "$count" -t "${TIME:-10}" --pid "$SERVER" "$@" 2>/dev/null
+    } | tee -a "$WORK/rows"
+}
+
+# The rows since the last comparison: means of those with the same name, beside the row BASE. A row IDLE, measured without viewers,
+# is what the server uses for itself: it is taken off the others of its server, whose names begin with the same word.
+compare() { # compare BASE [IDLE]
+    python3 - "$WORK/rows" "$@" <<'PYTHON'
+import json, sys
+path, base, idle = (sys.argv + [""])[1:4]
+rows = {}
+for line in open(path):
+    name, _, figures = line.partition("{")
+    rows.setdefault(name.strip(), []).append(json.loads("{" + figures))
+def mean(name, value):
+    return sum(value(r) for r in rows[name]) / len(rows[name])
+def cost(r): return r["server_cpu_s"] / r["gbytes"]
+own = mean(idle, lambda r: r["server_cpu_s"] / r["secs"]) if idle else 0
+for name in rows:
+    if not rows[name][0]["viewers"]: continue
+    result = {
+        "cpu_s_per_gb": round(mean(name, cost), 3), "of": base, "ratio": round(mean(name, cost) / mean(base, cost), 3),
+        "cpu_ms_per_s_and_viewer": round(mean(name, lambda r: 1000 * r["server_cpu_s"] / r["secs"] / r["viewers"]), 4)}
+    if idle and name.split()[0] == idle.split()[0]:
+        serving = mean(name, lambda r: (r["server_cpu_s"] - own * r["secs"]) / r["gbytes"])
+        result |= {"serving_cpu_s_per_gb": round(serving, 3), "serving_ratio": round(serving / mean(base, cost), 3)}
+    print(f"{'= ' + name:26}", json.dumps(result))
+PYTHON
+    rm "$WORK/rows"
 }
 
 publishers() { # publishers NAME URL COUNT
@@ -100,7 +145,7 @@ fanout() {
     nginx_rtmp
     start_publishers "rtmp://127.0.0.1:19350/live/a_%d" 1 60
     view "nginx-rtmp" rtmp://127.0.0.1:19350/live/a_0 "$viewers"
-    stop_publishers
+    stop
     stop
     for window in "$WINDOW" 350; do
         gateway "$window"
@@ -108,7 +153,7 @@ fanout() {
         view "HTTP-FLV $window ms" http://127.0.0.1:18080/live/a_0.flv "$viewers"
         view "WebSocket-FLV $window ms" ws://127.0.0.1:18080/live/a_0.flv "$viewers"
         view "RTMP $window ms" rtmp://127.0.0.1:11935/live/a_0 "$viewers"
-        stop_publishers
+        stop
         stop
     done
 }
@@ -118,7 +163,7 @@ one() {
     start_publishers "rtmp://127.0.0.1:11935/live/a_%d" 1 60
     view "one HTTP-FLV viewer" http://127.0.0.1:18080/live/a_0.flv 1
     view "one RTMP viewer" rtmp://127.0.0.1:11935/live/a_0 1
-    stop_publishers
+    stop
     stop
 }
 
@@ -127,7 +172,7 @@ stall() {
     start_publishers "rtmp://127.0.0.1:11935/live/a_%d" 1 90
     view "900 viewers" http://127.0.0.1:18080/live/a_0.flv 900
     view "900, 100 more stalled" http://127.0.0.1:18080/live/a_0.flv 1000 --stall 100
-    stop_publishers
+    stop
     stop
 }
 
@@ -136,13 +181,13 @@ many() { # many STREAMS VIEWERS_EACH
     nginx_rtmp
     start_publishers "rtmp://127.0.0.1:19350/live/a_%d" "$streams" 60
     view "nginx-rtmp $1 x $2" "rtmp://127.0.0.1:19350/live/a_%d" "$viewers" --streams "$streams"
-    stop_publishers
+    stop
     stop
     gateway "$WINDOW"
     start_publishers "rtmp://127.0.0.1:11935/live/a_%d" "$streams" 90
     view "RTMP $1 x $2" "rtmp://127.0.0.1:11935/live/a_%d" "$viewers" --streams "$streams"
     view "HTTP-FLV $1 x $2" "http://127.0.0.1:18080/live/a_%d.flv" "$viewers" --streams "$streams"
-    stop_publishers
+    stop
     stop
 }
 
@@ -153,13 +198,105 @@ rtsp() {
     view "RTSP 1 x 500" rtsp://127.0.0.1:15544/live/a_0 500
     view "HTTP-FLV 1 x 500" http://127.0.0.1:18080/live/a_0.flv 500
     view "RTSP 1 x 500" rtsp://127.0.0.1:15544/live/a_0 500
-    stop_publishers
+    stop
     start_publishers "rtmp://127.0.0.1:11935/live/a_%d" 50 120
     view "HTTP-FLV 50 x 10" "http://127.0.0.1:18080/live/a_%d.flv" 500 --streams 50
     view "RTSP 50 x 10" "rtsp://127.0.0.1:15544/live/a_%d" 500 --streams 50
     view "HTTP-FLV 50 x 10" "http://127.0.0.1:18080/live/a_%d.flv" 500 --streams 50
     view "RTSP 50 x 10" "rtsp://127.0.0.1:15544/live/a_%d" 500 --streams 50
-    stop_publishers
+    stop
+    stop
+}
+
+frames() {
+    local viewers=${VIEWERS:-500} streams=50 form
+    gateway "$WINDOW"
+    start_publishers "rtmp://127.0.0.1:11935/live/a_%d" 1 240
+    rm -f "$WORK/rows"
+    for _ in 1 2; do
+        view "HTTP-FLV 1 x $viewers" http://127.0.0.1:18080/live/a_0.flv "$viewers"
+        view "HTTP-TS 1 x $viewers" http://127.0.0.1:18080/live/a_0.ts "$viewers"
+        view "HTTP-fMP4 1 x $viewers" http://127.0.0.1:18080/live/a_0.mp4 "$viewers"
+        view "WebSocket-fMP4 1 x $viewers" ws://127.0.0.1:18080/live/a_0.mp4 "$viewers"
+    done
+    compare "HTTP-FLV 1 x $viewers"
+    stop
+    start_publishers "rtmp://127.0.0.1:11935/live/a_%d" "$streams" 240
+    for _ in 1 2; do
+        for form in FLV:flv TS:ts fMP4:mp4; do
+            view "HTTP-${form%:*} $streams x 10" "http://127.0.0.1:18080/live/a_%d.${form#*:}" $((streams * 10)) --streams "$streams"
+        done
+    done
+    compare "HTTP-FLV $streams x 10"
+    stop
+    stop
+}
+
+# Copies what is new of the live playlist at URL into $WORK/www, segments before the playlist that lists them.
+mirror() { # mirror URL
+    local url=$1 segment
+    cd "$WORK/www"
+    while sleep 0.5; do
+        curl -fsm 5 -A mirror -o new "$url" || continue
+        cmp -s new playlist.m3u8 && continue
+        while read -r segment; do
+            [[ -e $segment ]] || { curl -fsm 5 -A mirror -o part "${url%/*}/$segment" && mv part "$segment"; } || continue 2
+        done < <(grep -v -e '^#' -e '^$' new)
+        mv new playlist.m3u8
+        find . -name '*.ts' -mmin +2 -delete
+    done
+}
+
+view_hls() { # view_hls NAME URL COUNT
+    {
+        printf '%-26s ' "$1"
+        "$WORK/hlsload" --url "$2" --n "$3" --secs "${TIME:-24}" --pid "$SERVER"
+    } | tee -a "$WORK/rows"
+}
+
+# One gateway and one nginx for all rows, and the same segments. The gateway's rows hold what receiving and cutting the stream cost
+# it, nginx gets its files for nothing: the rows without viewers tell that apart.
+hls() {
+    local viewers=${VIEWERS:-1000} own peer static=http://127.0.0.1:18090/playlist.m3u8
+    local live=http://127.0.0.1:18080/hls/a_0/playlist.m3u8
+    cc -O2 -o "$WORK/hlsload" scripts/hlsload.c
+    mkdir -p "$WORK/www"
+    chmod 755 "$WORK"
+    gateway "$WINDOW"
+    own=$SERVER
+    start_publishers "rtmp://127.0.0.1:11935/live/a_%d" 1 600
+    rm -f "$WORK/rows"
+    view_hls "gbgate stream alone" "" 0
+    # Cutting begins with the first request and ends 30 s after the last: TIME is at most 30 here.
+    curl -fsm 30 "$live" >/dev/null
+    view_hls "gbgate 0 viewers" "" 0
+    mirror "$live" &
+    PIDS+=("$!")
+    nginx_files
+    peer=$SERVER
+    for _ in $(seq 100); do
+        curl -fs "$static" >/dev/null && break
+        sleep 0.1
+    done
+    for _ in 1 2; do
+        SERVER=$own view_hls "gbgate 1 x $viewers" "$live" "$viewers"
+        SERVER=$peer view_hls "nginx 1 x $viewers" "$static" "$viewers"
+    done
+    compare "nginx 1 x $viewers" "gbgate 0 viewers"
+    stop
+    stop
+    stop
+    stop
+}
+
+llhls() {
+    gateway "$WINDOW"
+    start_publishers "rtmp://127.0.0.1:11935/live/a_%d" 1 120
+    # The first request begins the cutting: the client comes in when there is a playlist.
+    curl -fsm 30 http://127.0.0.1:18080/hls/a_0/ll.m3u8 >/dev/null
+    printf '%-26s ' "Low-Latency HLS"
+    python3 scripts/lllag.py http://127.0.0.1:18080/hls/a_0/ll.m3u8 "${TIME:-40}"
+    stop
     stop
 }
 
