@@ -94,7 +94,7 @@ let package = Package(
         .target(
             name: "GatewayAPI",
             dependencies: [
-                "Gateway", "Streaming", logging, nioCore,
+                "Gateway", "Streaming", "Wire", logging, nioCore,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],

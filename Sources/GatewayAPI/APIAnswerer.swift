@@ -24,7 +24,7 @@ package struct APIAnswerer: Sendable {
 
     /// - Returns: nil when the request asks for something else.
     package func download(_ request: APIRequest) async -> Download? {
-        guard APIDownload.paths.contains(request.path), !request.isPreflight, isAuthorized(request) else { return nil }
+        guard APIDownload.serves(request.path), !request.isPreflight, isAuthorized(request) else { return nil }
         do {
             return .found(try await APIDownload.find(request, control))
         } catch let error as ControlError {

@@ -1,8 +1,11 @@
 internal import Gateway
 
 extension APIRoute {
-    /// Recordings.
+    /// HLS and recordings.
     static let recording: [String: APIRoute] = [
+        "/api/stat/hls": APIRoute(emptyData: JSONTreeEncoder.tree(HLSStats(streams: []))) { _, control in
+            JSONTreeEncoder.tree(HLSStats(streams: await control.hlsStreams()))
+        },
         "/api/ctrl/start_record": APIRoute(emptyData: emptyTask) { request, control in
             let parameters = try APIParameters(body: request)
             let record = StartRecordRequest(

@@ -19,16 +19,21 @@ struct ConfigurationValidation {
             listener(service.addressKey, service.address, on: service.isOn)
             listener(service.secureAddressKey, service.secureAddress, on: service.isSecureOn)
         }
-        let patterns = [all.httpflv, all.httpts, all.httpfmp4] as [any HTTPSection]
-        if all.hls.enable || all.hls.enableHttps, patterns.contains(where: { $0.urlPattern == all.hls.urlPattern }) {
-            // As lal: it could not be told apart who is asked.
-            problems.append(
-                .error(
-                    "hls.url_pattern",
-                    "\"\(all.hls.urlPattern)\" is that of another form of streams; take one of its own"
-                )
-            )
+        let listeners = HTTPService.listeners(all) + HTTPService.secureListeners(all)
+        let isAmbiguous = listeners.contains { listener in
+            listener.services.contains { $0.form == .hls }
+                && listener.services.contains { $0.form != .hls && $0.pattern == all.hls.urlPattern }
         }
+        // As lal: it could not be told apart what is asked for.
+        let own = "a prefix of its own, as another form of streams on its port has this one"
+        require(!isAmbiguous, "hls.url_pattern", "\"\(all.hls.urlPattern)\"", own)
+        let folders = [all.hls.outPath, all.record.hlsOutPath].map { $0.hasSuffix("/") ? String($0.dropLast()) : $0 }
+        require(
+            folders[0] != folders[1],
+            "record.hls_out_path",
+            "\"\(all.record.hlsOutPath)\"",
+            "another folder than hls.out_path, whose clean-up would delete recordings"
+        )
         range("rtmp.gop_num", all.rtmp.gopNum, -1...100)
         range("rtmp.single_gop_max_frame_num", all.rtmp.singleGopMaxFrameNum, 0...1_000_000)
         range("rtmp.merge_write_size", all.rtmp.mergeWriteSize, 0...(16 << 20))

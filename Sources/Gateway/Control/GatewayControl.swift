@@ -39,6 +39,9 @@ package protocol GatewayControl: Sendable {
     /// Refuses all new connections of an address for a time.
     func addIPBlacklist(_ request: IPBlacklistRequest) async throws
 
+    /// The streams that are cut into HLS segments now.
+    func hlsStreams() async -> [HLSStat]
+
     /// Records a stream until it is stopped. Throws 1002 or 2101.
     func startRecord(_ request: StartRecordRequest) async throws -> RecordTask
 
@@ -53,6 +56,9 @@ package protocol GatewayControl: Sendable {
 
     /// A recorded file. Throws 2102.
     func recordFile(_ id: Int64) async throws -> ControlDownload
+
+    /// A playlist of what was recorded as HLS, with `query` behind each URI, or a segment of it. Throws 2102.
+    func recordHLS(streamName: String, file: String, query: String) async throws -> ControlDownload
 
     /// Deletes a recorded file. Throws 2101 or 2102.
     func deleteRecord(_ id: Int64) async throws

@@ -99,6 +99,14 @@ struct DiskFolder: Sendable {
         return bytes
     }
 
+    /// Of a regular file; nil when there is none.
+    func size(of name: String) -> Int? {
+        guard let file = try? place(name) else { return nil }
+        var information = stat()
+        guard lstat(file, &information) == 0, information.st_mode & S_IFMT == S_IFREG else { return nil }
+        return Int(information.st_size)
+    }
+
     func remove(_ name: String) {
         if let file = try? place(name) { unlink(file) }
     }

@@ -35,13 +35,19 @@ final class HLSFolders: HLSFiles {
         var fault: DiskFault?
     }
 
+    private struct Record {
+        var list: HLSRecord
+        /// The file is as the list.
+        var isWritten: Bool
+    }
+
     private let settings: Settings
     private let pool: BlockingPool
     private let loop: any EventLoop
     private let logger: Logger
     private let lines = Mutex<[String: Line]>([:])
     /// By stream; used on the pool, for one stream one after the other.
-    private let records = Mutex<[String: HLSRecord]>([:])
+    private let records = Mutex<[String: Record]>([:])
 
     /// - Parameter loop: for the delay of removals.
     init(_ settings: Settings, pool: BlockingPool, loop: any EventLoop, logger: Logger) {
@@ -118,12 +124,18 @@ final class HLSFolders: HLSFiles {
             guard settings.cleanUp != .asSoonAsPossible else { return }
             var record = record(of: stream, folder)
             let change = record.append(opening, closing, targetSeconds: targetSeconds)
-            records.withLock { $0[stream] = record }
+            // What could not be written is written with the next one: the file must not begin behind its end.
+            let wasWhole = records.withLock { records in
+                defer { records[stream] = Record(list: record, isWritten: false) }
+                return records[stream]?.isWritten ?? false
+            }
             switch change {
-            case .write(let bytes, let position): try folder.write(bytes, to: Self.record, at: position)
-            case .rewrite(let bytes): try folder.replace(Self.record, with: bytes)
+            case .write(let bytes, let position) where wasWhole:
+                try folder.write(bytes, to: Self.record, at: position)
+            case .write, .rewrite: try folder.replace(Self.record, with: record.playlist())
             case nil: break
             }
+            records.withLock { $0[stream]?.isWritten = true }
         case .livePlaylist(let text):
             try folder.make()
             try folder.replace("playlist.m3u8", with: text)
@@ -138,7 +150,7 @@ final class HLSFolders: HLSFiles {
     private static let record = "record.m3u8"
 
     private func record(of stream: String, _ folder: DiskFolder) -> HLSRecord {
-        if let known = records.withLock({ $0[stream] }) { return known }
+        if let known = records.withLock({ $0[stream]?.list }) { return known }
         return folder.read(Self.record, limit: HLSRecord.maximumBytes).map { HLSRecord(String(buffer: $0)) }
             ?? HLSRecord()
     }
@@ -191,8 +203,13 @@ final class HLSFolders: HLSFiles {
         }
     }
 
-    /// What goes wrong with the disk, by stream.
-    var faults: [String: String] {
-        lines.withLock { $0.compactMapValues { $0.fault.map { "\($0)" } } }
+    /// What goes wrong with the disk, and segments that it was too slow for, by stream.
+    var troubles: [String: (fault: String, droppedSegments: Int)] {
+        lines.withLock { lines in
+            lines.compactMapValues { line in
+                guard line.fault != nil || line.droppedSegments > 0 else { return nil }
+                return (line.fault.map { "\($0)" } ?? "", line.droppedSegments)
+            }
+        }
     }
 }

@@ -1,4 +1,6 @@
 internal import Hub
+internal import Media
+internal import NIOCore
 internal import Recording
 
 // Recordings, as the API asks for them.
@@ -72,6 +74,32 @@ extension Gateway {
             contentType: download.contentType,
             name: name
         )
+    }
+
+    package func recordHLS(streamName: String, file: String, query: String) async throws -> ControlDownload {
+        let missing = ControlError(.recordNotFound, "record \(streamName)/\(file) not found")
+        let isPlaylist = file.hasSuffix(".m3u8")
+        guard StreamFileName(streamName) != nil, isPlaylist || file.hasSuffix(".ts") else { throw missing }
+        let root = recording.library.configuration.folders.hls
+        let folder = DiskFolder((root.hasSuffix("/") ? root : root + "/") + streamName)
+        let download: ControlDownload? = await withCheckedContinuation { continuation in
+            disk.run {
+                if isPlaylist, let text = folder.read(file, limit: HLSRecord.maximumBytes) {
+                    let list = HLSRecord(String(buffer: text)).playlist(query: query)
+                    let body = ControlDownload.Body.bytes(Array(list.readableBytesView))
+                    continuation.resume(
+                        returning: ControlDownload(body: body, contentType: "application/vnd.apple.mpegurl", name: file)
+                    )
+                } else if !isPlaylist, let size = folder.size(of: file) {
+                    let body = ControlDownload.Body.file(path: "\(folder.path)/\(file)", size: size)
+                    continuation.resume(returning: ControlDownload(body: body, contentType: "video/mp2t", name: file))
+                } else {
+                    continuation.resume(returning: nil)
+                }
+            }
+        }
+        guard let download else { throw missing }
+        return download
     }
 
     package func deleteRecord(_ id: Int64) async throws {

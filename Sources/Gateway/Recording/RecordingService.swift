@@ -26,7 +26,9 @@ final class RecordingService: Sendable {
     /// Makes the index agree with the disk, then looks after it each second on `loop`.
     func start(on loop: any EventLoop) async {
         // Who never records gets no database.
-        let hasRecorded = access(indexPath, F_OK) == 0
+        let folders = library.configuration.folders
+        let traces = [indexPath, folders.flv, folders.ts, folders.fmp4, folders.hls]
+        let hasRecorded = traces.contains { access($0, F_OK) == 0 }
         if hasRecorded || !library.configuration.rules.isEmpty {
             for failure in await library.reconcile().failures {
                 logger.warning("record: what was recorded before: \(failure)")

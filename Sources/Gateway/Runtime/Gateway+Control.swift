@@ -44,6 +44,22 @@ extension Gateway: GatewayControl {
         return snapshot
     }
 
+    package func hlsStreams() async -> [HLSStat] {
+        let troubles = hlsFolders?.troubles ?? [:]
+        return (hls?.statistics ?? []).map { output in
+            let trouble = output.isTransportStream ? troubles[output.stream] : nil
+            return HLSStat(
+                streamName: output.stream,
+                container: output.isTransportStream ? "ts" : "fmp4",
+                memoryBytes: output.memory,
+                waiting: output.waiting,
+                droppedSegments: output.droppedSegments + (trouble?.droppedSegments ?? 0),
+                droppedFrames: output.droppedFrames,
+                fault: trouble?.fault ?? ""
+            )
+        }
+    }
+
     package func kick(streamName: String, sessionID: String) async throws {
         if await relaying.kick(sessionID, of: streamName) { return }
         if hls?.kick(session: sessionID, of: streamName) == true { return }

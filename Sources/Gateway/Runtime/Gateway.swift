@@ -31,6 +31,7 @@ package final class Gateway: Service {
     let configuration: GatewayConfiguration
     let hub: Hub
     let hls: HLSService?
+    let hlsFolders: HLSFolders?
     let recording: RecordingService
     let snapshots = SnapshotMaker()
     let media: MediaService
@@ -42,7 +43,7 @@ package final class Gateway: Service {
     let store: DeviceStore?
     private let streaming: StreamingPorts
     /// Threads that write segments and recordings.
-    private let disk: BlockingPool
+    let disk: BlockingPool
     private let logger: Logger
 
     private init(
@@ -51,6 +52,7 @@ package final class Gateway: Service {
         configuration: GatewayConfiguration,
         hub: Hub,
         hls: HLSService?,
+        hlsFolders: HLSFolders?,
         recording: RecordingService,
         media: MediaService,
         signalling: Signalling?,
@@ -68,6 +70,7 @@ package final class Gateway: Service {
         self.configuration = configuration
         self.hub = hub
         self.hls = hls
+        self.hlsFolders = hlsFolders
         self.recording = recording
         self.media = media
         self.signalling = signalling
@@ -220,6 +223,7 @@ package final class Gateway: Service {
             configuration: configuration,
             hub: hub,
             hls: hls,
+            hlsFolders: hls?.options.files as? HLSFolders,
             recording: recording,
             media: media,
             signalling: opened.signalling,

@@ -34,6 +34,8 @@ package struct HLSWindow: Sendable {
     /// Bits a second of the largest segment of the publication.
     private(set) var peakBitrate: Int64 = 0
     private var closed = 0
+    /// Segments that were whole, ever.
+    package var closedSegments: Int { closed }
     /// The media sequence number that comes after the last closed segment.
     private(set) var next = 0
 

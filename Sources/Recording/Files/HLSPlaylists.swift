@@ -1,6 +1,8 @@
 internal import Glibc
+internal import Media
 internal import NIOCore
 internal import Synchronization
+internal import Wire
 
 /// One segment in a playlist.
 struct HLSEntry: Hashable, Sendable {
@@ -12,7 +14,7 @@ struct HLSEntry: Hashable, Sendable {
         let fraction = String(milliseconds % 1000)
         let zeros = String(repeating: "0", count: max(0, 3 - fraction.utf8.count))
         return (isDiscontinuous ? "#EXT-X-DISCONTINUITY\n" : "")
-            + "#EXTINF:\(milliseconds / 1000).\(zeros)\(fraction),\n\(file)\n"
+            + "#EXTINF:\(milliseconds / 1000).\(zeros)\(fraction),\n\(HLSNames.reference(file))\n"
     }
 }
 
@@ -149,7 +151,11 @@ struct HLSPlaylist: Hashable {
                 isDiscontinuous = true
             } else if !line.hasPrefix("#"), let length = milliseconds {
                 entries.append(
-                    HLSEntry(file: String(line), milliseconds: length, isDiscontinuous: isDiscontinuous)
+                    HLSEntry(
+                        file: PercentEncoding.decode(line) ?? String(line),
+                        milliseconds: length,
+                        isDiscontinuous: isDiscontinuous
+                    )
                 )
                 milliseconds = nil
                 isDiscontinuous = false

@@ -1,4 +1,5 @@
 package import Media
+import Wire
 
 /// Queries of HLS requests.
 enum HLSQuery {

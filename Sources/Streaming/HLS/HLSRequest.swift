@@ -1,4 +1,5 @@
 package import Media
+import Wire
 
 /// What an HLS request asks for, in all forms of lal and our own:
 ///

@@ -1,3 +1,5 @@
+import Wire
+
 /// What a media HTTP request asks for: `/app/stream.flv?query`, plain or over WebSocket. The application may have several path
 /// items, or none.
 package struct HTTPStreamRequest: Hashable, Sendable {

@@ -1,4 +1,5 @@
 import Streaming
+import Wire
 
 /// The URL of an FLV stream on another server.
 package struct FLVURL: Hashable, Sendable {

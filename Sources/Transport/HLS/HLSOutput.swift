@@ -203,6 +203,8 @@ final class HLSOutput: Sendable {
     var statistics: HLSOutputStatistics {
         state.withLock { state in
             HLSOutputStatistics(
+                stream: stream,
+                isTransportStream: container == .transportStream,
                 memory: state.window.byteCount,
                 droppedSegments: state.window.droppedSegments,
                 droppedFrames: state.segmenter.droppedFrames,
@@ -213,6 +215,9 @@ final class HLSOutput: Sendable {
 }
 
 package struct HLSOutputStatistics: Hashable, Sendable {
+    package var stream: String
+    /// Else fragmented MP4.
+    package var isTransportStream: Bool
     /// Bytes of the segments that are held.
     package var memory = 0
     package var droppedSegments = 0

@@ -13,8 +13,11 @@ extension HLSService {
         package var url: String
         /// Without query: where a viewer without session is sent back to.
         package var path: String
+        /// A browser's media element asks, not a script.
+        package var isMediaElement: Bool
 
-        package init(remoteAddress: String, userAgent: String, url: String, path: String) {
+        package init(remoteAddress: String, userAgent: String, url: String, path: String, isMediaElement: Bool = false) {
+            self.isMediaElement = isMediaElement
             self.remoteAddress = remoteAddress
             self.userAgent = userAgent
             self.url = url
@@ -45,13 +48,21 @@ extension HLSService {
             },
             eventLoop: loop
         )
-        let ask = Ask(request: request, query: session.query(of: request), arrived: loop.now, loop: loop, then: bound)
+        let ask = Ask(
+            request: request,
+            query: request.childQuery,
+            isNativePlayer: asker.isMediaElement && asker.userAgent.contains("Chrome/"),
+            arrived: loop.now,
+            loop: loop,
+            then: bound
+        )
         attempt(ask)
     }
 
     private struct Ask: Sendable {
         let request: HLSRequest
         let query: String
+        let isNativePlayer: Bool
         let arrived: NIODeadline
         let loop: any EventLoop
         let then: NIOLoopBound<(HLSReply) -> Void>
@@ -70,7 +81,8 @@ extension HLSService {
             playlist(ask, .fragmentedMP4)
         case .multivariantPlaylist:
             guard let output = output(ask, .fragmentedMP4) else { return }
-            let text: (HLSWindow) -> HLSAnswer = { window in
+            let text: (HLSWindow) -> HLSAnswer = { [self] window in
+                if let limit = firstPlaylist(window, ask) { return .wait(until: limit) }
                 let state = window.answer(HLSDirectives(), arrived: ask.arrived, now: ask.loop.now)
                 guard case .playlist = state else { return state }
                 return .playlist(window.multivariantPlaylist(query: ask.query))
@@ -85,10 +97,8 @@ extension HLSService {
 
     private func playlist(_ ask: Ask, _ container: HLSConfiguration.Container) {
         guard let output = output(ask, container) else { return }
-        let text: (HLSWindow) -> HLSAnswer = { [options] window in
-            let limit = ask.arrived + options.firstPlaylistTime
-            // lal answers 404 until there is a segment: players give up.
-            if !window.isReady, !window.hasEnded, ask.loop.now < limit { return .wait(until: limit) }
+        let text: (HLSWindow) -> HLSAnswer = { [self] window in
+            if let limit = firstPlaylist(window, ask) { return .wait(until: limit) }
             return window.answer(
                 ask.request.directives,
                 query: ask.query,
@@ -98,6 +108,17 @@ extension HLSService {
         }
         finish(ask, output.answer(now: ask.loop.now, waiter: waiter(for: ask), of: text))
     }
+
+    /// Until when a request waits for the first playlist: lal answers 404 until there is a segment, and players give up.
+    private func firstPlaylist(_ window: HLSWindow, _ ask: Ask) -> NIODeadline? {
+        let limit = ask.arrived + options.firstPlaylistTime
+        let needed = ask.isNativePlayer ? Self.segmentsOfNativePlayers : 1
+        let isReady = window.isReady && window.closedSegments >= needed
+        return isReady || window.hasEnded || ask.loop.now >= limit ? nil : limit
+    }
+
+    /// Chromium's own player fails for good on a live list with fewer.
+    private static let segmentsOfNativePlayers = 3
 
     private func record(_ ask: Ask) {
         guard let files = options.files else {

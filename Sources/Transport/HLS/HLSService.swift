@@ -117,19 +117,11 @@ package final class HLSService: Sendable {
         sessions.advance(to: now)
     }
 
-    package var statistics: HLSStatistics {
-        let outputs = state.withLock { $0.outputs.values.map { $0 } }
-        var sum = HLSStatistics()
-        sum.outputs = outputs.count
-        sum.viewers = sessions.count
-        for output in outputs {
-            let one = output.statistics
-            sum.memory += one.memory
-            sum.droppedSegments += one.droppedSegments
-            sum.droppedFrames += one.droppedFrames
-            sum.waiting += one.waiting
+    /// What is cut now, once for each container.
+    package var statistics: [HLSOutputStatistics] {
+        state.withLock { $0.outputs.values.map { $0 } }.map(\.statistics).sorted {
+            ($0.stream, $0.isTransportStream ? 0 : 1) < ($1.stream, $1.isTransportStream ? 0 : 1)
         }
-        return sum
     }
 
     /// The viewers of a stream, or of all.
@@ -141,14 +133,4 @@ package final class HLSService: Sendable {
     package func kick(session: String, of stream: String) -> Bool {
         sessions.kick(session, of: stream)
     }
-}
-
-package struct HLSStatistics: Hashable, Sendable {
-    /// Streams that are cut, once for each container.
-    package var outputs = 0
-    package var viewers = 0
-    package var memory = 0
-    package var droppedSegments = 0
-    package var droppedFrames = 0
-    package var waiting = 0
 }

@@ -15,11 +15,6 @@ final class HLSSessions: Sendable {
     struct Entrance: Sendable {
         /// nil: media that is fetched without a session.
         let key: String?
-        /// Where the session is told by the URL.
-        let isTold: Bool
-
-        /// What the URLs of a playlist carry.
-        func query(of request: HLSRequest) -> String { request.childQuery }
     }
 
     private struct Entry {
@@ -54,18 +49,18 @@ final class HLSSessions: Sendable {
         if options.sessionKey.isEmpty {
             let host = asker.remoteAddress.lastIndex(of: ":").map { asker.remoteAddress[..<$0] } ?? ""
             let key = "\(request.stream)\n\(host)\n\(asker.userAgent)"
-            if touch(key, of: request.stream, now: now) { return .success(Entrance(key: key, isTold: false)) }
-            guard isPlaylist else { return .success(Entrance(key: nil, isTold: false)) }
-            return add(key: { _ in key }, request, asker, now: now).map { _ in Entrance(key: key, isTold: false) }
+            if touch(key, of: request.stream, now: now) { return .success(Entrance(key: key)) }
+            guard isPlaylist else { return .success(Entrance(key: nil)) }
+            return add(key: { _ in key }, request, asker, now: now).map { _ in Entrance(key: key) }
         }
         if let told {
             guard touch(String(told), of: request.stream, now: now) else {
                 let reason = "this viewer's session is over: fetch the playlist without session_id"
                 return .failure(Refusal(reply: .refuse(status: 404, reason: reason)))
             }
-            return .success(Entrance(key: String(told), isTold: true))
+            return .success(Entrance(key: String(told)))
         }
-        guard isPlaylist else { return .success(Entrance(key: nil, isTold: false)) }
+        guard isPlaylist else { return .success(Entrance(key: nil)) }
         let key: (String) -> String = { id in Self.hash(id + self.options.sessionKey) }
         switch add(key: key, request, asker, now: now) {
         case .failure(let refusal):
@@ -99,6 +94,11 @@ final class HLSSessions: Sendable {
     ) -> Result<String, Refusal> {
         guard let hub = hub.withLock({ $0 }) else {
             return .failure(Refusal(reply: .refuse(status: 503, reason: "HLS is not served yet")))
+        }
+        // Names that nobody publishes must not fill the tables of streams and viewers.
+        guard hub.presence(of: request.stream) != nil || isExpected(request.stream) else {
+            let reason = "stream \(request.stream) is not published"
+            return .failure(Refusal(reply: .refuse(status: 404, reason: reason)))
         }
         guard count < options.maximumSessions else {
             return .failure(

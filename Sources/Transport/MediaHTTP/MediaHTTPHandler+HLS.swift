@@ -21,7 +21,8 @@ extension MediaHTTPHandler {
             remoteAddress: context.channel.remoteAddress.map { "\($0.ipAddress ?? ""):\($0.port ?? 0)" } ?? "",
             userAgent: head.headers.first(name: "user-agent") ?? "",
             url: "\(scheme)://\(head.headers.first(name: "host") ?? "")\(head.uri)",
-            path: String(head.uri.prefix { $0 != "?" && $0 != "#" })
+            path: String(head.uri.prefix { $0 != "?" && $0 != "#" }),
+            isMediaElement: ["video", "audio"].contains(head.headers.first(name: "sec-fetch-dest"))
         )
         if case .deny(let status, let reason) = configuration.authorizeHLS(request, asker) {
             fail(HTTPResponseStatus(statusCode: status), reason, context)

@@ -1,6 +1,25 @@
 import Gateway
 
 extension FakeControl {
+    func hlsStreams() async -> [HLSStat] {
+        [
+            HLSStat(
+                streamName: "test110",
+                container: "ts",
+                memoryBytes: 3_197_082,
+                waiting: 0,
+                droppedSegments: 0,
+                droppedFrames: 0,
+                fault: ""
+            )
+        ]
+    }
+
+    func recordHLS(streamName: String, file: String, query: String) async throws -> ControlDownload {
+        guard streamName == "test110" else { throw ControlError(.recordNotFound, "record \(streamName)/\(file) not found") }
+        return ControlDownload(body: .bytes(Array("#EXTM3U\n".utf8)), contentType: "application/vnd.apple.mpegurl", name: file)
+    }
+
     func startRecord(_ request: StartRecordRequest) async throws -> RecordTask {
         guard ["flv", "ts", "fmp4", "hls"].contains(request.format) else {
             throw ControlError(.paramMissing, "format is \"\(request.format)\"")

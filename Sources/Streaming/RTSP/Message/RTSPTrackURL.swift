@@ -1,3 +1,5 @@
+import Wire
+
 /// What the URL of a SETUP names when a stream is played: its description has controls `trackID=N`, which clients join with
 /// the base URL in several ways.
 package struct RTSPTrackURL: Hashable, Sendable {

@@ -1,3 +1,5 @@
+import Wire
+
 /// `rtsp[s]://[user:password@]host[:port][/path][?query]`. Its description shows neither password nor query.
 package struct RTSPURL: Hashable, Sendable, CustomStringConvertible {
     package enum Fault: Error, Hashable, Sendable {
