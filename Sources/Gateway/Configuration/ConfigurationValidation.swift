@@ -42,7 +42,7 @@ struct ConfigurationValidation {
         range("httpts.gop_num", all.httpts.gopNum, -1...100)
         range("httpts.single_gop_max_frame_num", all.httpts.singleGopMaxFrameNum, 0...1_000_000)
         range("in_session.add_dummy_audio_wait_audio_ms", all.inSession.addDummyAudioWaitAudioMs, 0...60_000)
-        range("hls.fragment_duration_ms", all.hls.fragmentDurationMs, 0...600_000)
+        range("hls.fragment_duration_ms", all.hls.fragmentDurationMs, 0...60_000)
         range("hls.fragment_num", all.hls.fragmentNum, 0...10_000)
         range("hls.delete_threshold", all.hls.deleteThreshold, 0...10_000)
         range("hls.cleanup_mode", all.hls.cleanupMode, 0...2)

@@ -111,15 +111,21 @@ struct DiskFolder: Sendable {
         if let file = try? place(name) { unlink(file) }
     }
 
-    /// Removes the files and the folder; folders in it stay, and so does it then.
-    func removeAll() {
-        guard let folder = opendir(path) else { return }
+    /// Removes the files that `isOwn` says are ours, and the folder when nothing else is in it.
+    func removeAll(where isOwn: (String) -> Bool) {
+        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        // It closes the descriptor, too.
+        guard let folder = fdopendir(descriptor) else {
+            close(descriptor)
+            return
+        }
         defer { closedir(folder) }
         while let entry = readdir(folder) {
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
-            if name != ".", name != ".." { remove(name) }
+            if isOwn(name) { unlinkat(descriptor, name, 0) }
         }
         rmdir(path)
     }

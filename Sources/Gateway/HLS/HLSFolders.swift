@@ -19,6 +19,8 @@ final class HLSFolders: HLSFiles {
         var cleanUp: CleanUp
         /// From the end of the input until its folder is removed.
         var removalDelay: TimeAmount
+        /// Segments that stay when they have left memory (`delete_threshold`).
+        var kept: Int
         /// Bytes of one stream that may wait for the disk.
         var maximumPending = 64 << 20
     }
@@ -33,6 +35,10 @@ final class HLSFolders: HLSFiles {
         var publications = 0
         var droppedSegments = 0
         var fault: DiskFault?
+        /// Told of, until a segment finds room again.
+        var isSlow = false
+        /// No longer in memory, oldest first.
+        var expired: [String] = []
     }
 
     private struct Record {
@@ -43,6 +49,8 @@ final class HLSFolders: HLSFiles {
 
     private let settings: Settings
     private let pool: BlockingPool
+    private let readers = BlockingPool()
+    private let reads = Mutex(0)
     private let loop: any EventLoop
     private let logger: Logger
     private let lines = Mutex<[String: Line]>([:])
@@ -58,6 +66,7 @@ final class HLSFolders: HLSFiles {
     }
 
     func apply(_ changes: [HLSFileChange], stream: String) {
+        var slow: [String] = []
         let starts: Bool = lines.withLock { lines in
             var line = lines[stream] ?? Line()
             for change in changes {
@@ -70,8 +79,14 @@ final class HLSFolders: HLSFiles {
                     let bytes = closing.bytes.readableBytes
                     guard line.pendingBytes + bytes <= settings.maximumPending else {
                         line.droppedSegments += 1
+                        if !line.isSlow {
+                            slow.append("segments of stream \(stream) are left out: the disk is too slow")
+                        }
+                        line.isSlow = true
                         continue
                     }
+                    if line.isSlow { slow.append("segments of stream \(stream) are written again") }
+                    line.isSlow = false
                     line.pendingBytes += bytes
                 case .ended:
                     line.isLive = false
@@ -88,6 +103,7 @@ final class HLSFolders: HLSFiles {
             line.isRunning = true
             return true
         }
+        for text in slow { logger.warning("hls: \(text)") }
         if starts { pool.run { self.work(stream) } }
     }
 
@@ -97,6 +113,11 @@ final class HLSFolders: HLSFiles {
                 let jobs = lines[stream]?.jobs ?? []
                 lines[stream]?.jobs = []
                 if jobs.isEmpty { lines[stream]?.isRunning = false }
+                // Nothing of a stream that is over is kept in memory: its files say it all.
+                if jobs.isEmpty, settings.cleanUp == .never, lines[stream]?.isLive == false {
+                    lines[stream] = nil
+                    records.withLock { $0[stream] = nil }
+                }
                 return jobs
             }
             if jobs.isEmpty { return }
@@ -130,7 +151,7 @@ final class HLSFolders: HLSFiles {
                 return records[stream]?.isWritten ?? false
             }
             switch change {
-            case .write(let bytes, let position) where wasWhole:
+            case .write(let bytes, let position) where wasWhole && folder.size(of: Self.record) ?? 0 >= position:
                 try folder.write(bytes, to: Self.record, at: position)
             case .write, .rewrite: try folder.replace(Self.record, with: record.playlist())
             case nil: break
@@ -141,7 +162,15 @@ final class HLSFolders: HLSFiles {
             try folder.replace("playlist.m3u8", with: text)
         case .expired(let names):
             guard settings.cleanUp == .asSoonAsPossible else { return }
-            for name in names { folder.remove(name) }
+            let gone = lines.withLock { lines in
+                var expired = (lines[stream]?.expired ?? []) + names
+                let count = max(0, expired.count - settings.kept)
+                let gone = Array(expired.prefix(count))
+                expired.removeFirst(count)
+                lines[stream]?.expired = expired
+                return gone
+            }
+            for name in gone { folder.remove(name) }
         case .ended:
             if settings.cleanUp != .never { removeLater(stream) }
         }
@@ -159,17 +188,35 @@ final class HLSFolders: HLSFiles {
         let publications = lines.withLock { $0[stream]?.publications ?? 0 }
         loop.scheduleTask(in: settings.removalDelay) { [self] in
             pool.run { [self] in
+                // Who publishes it meanwhile waits for the end of it, as for any other work.
                 let isOver = lines.withLock { lines in
                     guard let line = lines[stream], !line.isLive, !line.isRunning, line.publications == publications
                     else { return false }
-                    lines[stream] = nil
+                    lines[stream]?.isRunning = true
                     return true
                 }
                 guard isOver else { return }
                 records.withLock { $0[stream] = nil }
-                DiskFolder("\(settings.root)\(stream)").removeAll()
+                DiskFolder("\(settings.root)\(stream)").removeAll { Self.isOwn($0, of: stream) }
+                work(stream)
+                lines.withLock { lines in
+                    if let line = lines[stream], !line.isLive, !line.isRunning, line.jobs.isEmpty {
+                        lines[stream] = nil
+                    }
+                }
             }
         }
+    }
+
+    /// A file that is ours: the folder may hold others.
+    static func isOwn(_ name: String, of stream: String) -> Bool {
+        let lists = ["playlist.m3u8", record]
+        if lists.contains(name) || lists.contains(where: { name == $0 + ".bak" }) { return true }
+        guard name.hasPrefix(stream + "-"), name.hasSuffix(".ts") else { return false }
+        let numbers = name.dropFirst(stream.count + 1).dropLast(3)
+            .split(separator: "-", omittingEmptySubsequences: false)
+        return numbers.count == 2
+            && numbers.allSatisfy { !$0.isEmpty && $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }
     }
 
     /// A fault is told once, and so is its end.
@@ -190,16 +237,41 @@ final class HLSFolders: HLSFiles {
         }
     }
 
+    /// Reads at a time: each has a file in memory.
+    private static let maximumReads = 32
+    private static let longestFile = 256 << 20
+
     func read(_ name: String, stream: String, then: @escaping @Sendable (ByteBuffer?) -> Void) {
-        pool.run { [settings] in
-            then(DiskFolder("\(settings.root)\(stream)").read(name, limit: 1 << 30))
+        reading(then) { [settings] in
+            DiskFolder("\(settings.root)\(stream)").read(name, limit: Self.longestFile)
+        }
+    }
+
+    /// Readers have threads of their own: a disk that hangs shall not hold the writers.
+    private func reading(
+        _ then: @escaping @Sendable (ByteBuffer?) -> Void,
+        _ body: @escaping @Sendable () -> ByteBuffer?
+    ) {
+        let mayRead = reads.withLock { reads in
+            guard reads < Self.maximumReads else { return false }
+            reads += 1
+            return true
+        }
+        guard mayRead else {
+            then(nil)
+            return
+        }
+        readers.run { [self] in
+            let bytes = body()
+            reads.withLock { $0 -= 1 }
+            then(bytes)
         }
     }
 
     func record(of stream: String, query: String, then: @escaping @Sendable (ByteBuffer?) -> Void) {
-        pool.run { [self] in
+        reading(then) { [self] in
             let record = record(of: stream, DiskFolder("\(settings.root)\(stream)"))
-            then(record.isEmpty ? nil : record.playlist(query: query))
+            return record.isEmpty ? nil : record.playlist(query: query)
         }
     }
 

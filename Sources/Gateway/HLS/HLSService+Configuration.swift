@@ -25,6 +25,8 @@ extension HLSService {
             case .auto: section.useMemoryAsDiskFlag ? .onDemand : .always
             }
         options.transportStream = segments(section, .transportStream)
+        // What has left the list is read from the disk.
+        if files != nil { options.transportStream.kept = 0 }
         options.fragmentedMP4 = segments(section, .fragmentedMP4)
         options.idleTime = .milliseconds(Int64(section.idleStopMs))
         // lal's rule for 0.
@@ -51,7 +53,8 @@ extension HLSService {
             HLSFolders.Settings(
                 root: section.outPath.hasSuffix("/") ? section.outPath : section.outPath + "/",
                 cleanUp: HLSFolders.CleanUp(rawValue: section.cleanupMode) ?? .never,
-                removalDelay: .milliseconds(Int64(max(section.fragmentDurationMs, 1) * entries))
+                removalDelay: .milliseconds(Int64(max(section.fragmentDurationMs, 1) * entries)),
+                kept: section.deleteThreshold
             ),
             pool: pool,
             loop: loop,

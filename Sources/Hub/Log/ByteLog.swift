@@ -72,7 +72,7 @@ final class ByteLog {
     /// - Parameters:
     ///   - preamble: given when viewers can start at this message.
     ///   - isMedia: neither metadata nor a sequence header.
-    ///   - isWhole: false for a part of an access unit that the load figures count with its last part.
+    ///   - frames: how many the load figures count: none for a part of an access unit that is counted with its last part.
     /// - Returns: false when there is no memory for it: the log is as it was.
     @discardableResult
     func append(
@@ -80,7 +80,7 @@ final class ByteLog {
         timestamp: UInt32,
         preamble: Preamble? = nil,
         isMedia: Bool = true,
-        isWhole: Bool = true
+        frames: Int = 1
     ) -> Bool {
         guard let source = message.baseAddress, !message.isEmpty else { return true }
         // The index entry takes room too.
@@ -97,7 +97,7 @@ final class ByteLog {
         slabs[index].starts &+= 1
         if let preamble { begin(KeyFrame(position: here, timestamp: timestamp, preamble: preamble)) }
         if isMedia { countMessage(at: here) }
-        if isWhole { messages &+= 1 }
+        messages &+= frames
         var done = 0
         while true {
             let count = min(slabs[index].room, message.count &- done)

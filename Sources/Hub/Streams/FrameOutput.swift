@@ -13,6 +13,8 @@ final class FrameOutput {
     private var isPaused = false
     /// A reader can start at the next message: the frame at which it can has not come out of the muxer yet.
     private var startsNext = false
+    /// Frames that came since the last message: sound that is gathered is load as any other.
+    private var frames = 0
 
     init(_ format: WireFormat, of publisher: StreamPublisher) {
         self.format = format
@@ -60,6 +62,7 @@ final class FrameOutput {
             }
             startsNext = true
         }
+        frames &+= 1
         write(time) { bytes in packager.package(frame, startsGOP: startsNext, into: &bytes) }
     }
 
@@ -81,8 +84,9 @@ final class FrameOutput {
             let preamble = isMedia && startsNext ? packager.preamble : nil
             if isMedia { startsNext = false }
             isWritten = bytes.withUnsafeReadableBytes {
-                log.append($0, timestamp: time, preamble: preamble, isMedia: isMedia)
+                log.append($0, timestamp: time, preamble: preamble, isMedia: isMedia, frames: frames)
             }
+            frames = 0
         }
         let registry = publisher.registry
         guard isWritten else {

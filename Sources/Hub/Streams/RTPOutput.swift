@@ -191,7 +191,7 @@ final class RTPOutput {
                     $0,
                     timestamp: UInt32(truncatingIfNeeded: unit.time),
                     preamble: preamble,
-                    isWhole: unit.endsAccessUnit
+                    frames: unit.endsAccessUnit ? 1 : 0
                 )
             }
         }

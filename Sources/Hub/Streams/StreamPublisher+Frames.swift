@@ -16,6 +16,8 @@ package struct TappedStream: Sendable {
     package var stream: String
     package var app: String
     package var session: SessionInfo
+    /// Greater than that of any publication of the stream before.
+    package var publication: Int
 }
 
 // MPEG-TS, fMP4, and taps: what takes frames.
@@ -93,7 +95,7 @@ extension StreamPublisher {
         for tap in leaving { tap.finish() }
     }
 
-    var tapped: TappedStream { TappedStream(stream: stream, app: app, session: session) }
+    var tapped: TappedStream { TappedStream(stream: stream, app: app, session: session, publication: number) }
 }
 
 extension Hub {
@@ -107,7 +109,8 @@ extension Hub {
     ) -> Bool {
         guard let publication = registry.publication(of: stream) else { return false }
         publication.run { publisher in
-            guard !publisher.isFinished, let tap = make(publisher.tapped, publisher.loop) else { return }
+            guard !publisher.isFinished, !publisher.gate.isClosed, let tap = make(publisher.tapped, publisher.loop)
+            else { return }
             publisher.add(tap)
         }
         return true
@@ -115,7 +118,7 @@ extension Hub {
 
     /// Counts a viewer that has no connection of its own, as of HLS: pulls on demand start for it.
     package func enter(viewer session: SessionInfo, of stream: String) throws(HubError) {
-        try registry.enterViewer(session, stream: stream, app: "", format: .rtsp)
+        try registry.enterViewer(session, stream: stream, app: "", format: nil)
     }
 
     package func leave(viewer session: SessionInfo, of stream: String, bytes: ByteMeter) {

@@ -132,6 +132,8 @@ final class StreamRegistry: Sendable {
                 state.tell(.publisherStopped, stream, entry, present.session, present.gate)
             }
             entry.publication = publication
+            // Viewers of HLS do not know it.
+            if entry.app.isEmpty { entry.app = app }
             entry.graceUntil = nil
             state.tell(.publisherStarted, stream, entry, publication.session, publication.gate)
             state.streams[stream] = entry
@@ -182,11 +184,11 @@ final class StreamRegistry: Sendable {
         }
     }
 
-    func enterViewer(_ session: SessionInfo, stream: String, app: String, format: WireFormat) throws(HubError) {
+    func enterViewer(_ session: SessionInfo, stream: String, app: String, format: WireFormat?) throws(HubError) {
         let limits = configuration
         let refusal: HubError? = state.withLock { state in
             var entry = state.streams[stream] ?? Stream(app: app)
-            if let codec = entry.publication?.gate.video, !format.canCarry(codec) {
+            if let format, let codec = entry.publication?.gate.video, !format.canCarry(codec) {
                 return .unsupportedCodec(stream: stream, codec: codec, format: format)
             }
             if limits.maximumViewers > 0, state.viewers >= limits.maximumViewers {

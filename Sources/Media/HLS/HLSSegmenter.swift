@@ -5,6 +5,7 @@ package struct HLSSegmenter: Sendable {
     /// Sound is taken for a stream without pictures after so long, in 1/90000 s.
     private static let soundPatience: Int64 = 90_000
     private static let maximumHeldSound = 512
+    private static let maximumHeldBytes = 1 << 20
     /// Pictures that stay away so long while sound goes on no longer end segments.
     private static let picturePatience: Int64 = 90_000
 
@@ -147,7 +148,7 @@ package struct HLSSegmenter: Sendable {
             // Pictures may be about to come.
             heldSound.append(frame)
             let first = heldSound.first?.dts ?? frame.dts
-            guard frame.dts &- first >= Self.soundPatience || heldSound.count >= Self.maximumHeldSound else { return }
+            guard frame.dts &- first >= Self.soundPatience || holdsEnough else { return }
             let held = heldSound
             heldSound = []
             for frame in held { cut(frame, isStart: true, wallClock: wallClock, into: &actions) }
@@ -202,10 +203,16 @@ package struct HLSSegmenter: Sendable {
         let anchor = soundAtPicture ?? frame.dts
         soundAtPicture = anchor
         let silence = frame.dts &- anchor
-        if silence > Self.picturePatience, silence < configuration.longestSegment {
+        if isFull(with: frame) {
+            // Whatever its times say: a segment has a size.
+            let end = max(cutter.last &+ 1, min(cutter.end, cutter.latestEnd))
+            closeSegment(at: end, into: &actions)
+            openSegment(at: end, isIndependent: false, wallClock: wallClock, into: &actions)
+            soundAtPicture = frame.dts
+        } else if silence > Self.picturePatience {
             // Its own time is that of another clock, perhaps: only its progress counts.
-            let time = cutter.last &+ silence
-            if cutter.mustEnd(at: time) || isFull(with: frame) {
+            let time = cutter.last &+ min(silence, configuration.longestSegment)
+            if cutter.mustEnd(at: time) {
                 let end = min(time, cutter.latestEnd)
                 closeSegment(at: end, into: &actions)
                 openSegment(at: end, isIndependent: false, wallClock: wallClock, into: &actions)
@@ -215,6 +222,11 @@ package struct HLSSegmenter: Sendable {
             }
         }
         append(frame, isTimed: false, isStart: false, into: &actions)
+    }
+
+    private var holdsEnough: Bool {
+        heldSound.count >= Self.maximumHeldSound
+            || heldSound.reduce(0) { $0 &+ $1.payload.readableBytes } >= Self.maximumHeldBytes
     }
 
     private func isFull(with frame: Frame) -> Bool {

@@ -35,7 +35,7 @@ extension RecordingLibrary {
         let limit = min(max(0, limit), Self.maximumPage)
         let result = await onPool {
             Result {
-                _ = self.index.flush()
+                self.flushIndex()
                 return try self.index.files(stream: stream, from: from, to: to, limit: limit, offset: offset)
             }
         }
@@ -63,7 +63,7 @@ extension RecordingLibrary {
     package func delete(_ id: Int64) async throws -> Bool {
         try await onPool {
             Result {
-                _ = self.index.flush()
+                self.flushIndex()
                 guard let file = try self.index.file(id), !self.activeFiles.contains(file.key) else { return false }
                 return self.retention.delete(file).files > 0
             }

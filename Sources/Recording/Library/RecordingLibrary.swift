@@ -236,7 +236,7 @@ package final class RecordingLibrary: Sendable {
         if cleans { clean() }
     }
 
-    private func flushIndex() {
+    func flushIndex() {
         if let news = index.flush() { report(news.report) }
     }
 

@@ -61,8 +61,17 @@ package enum HLSFileChange: Hashable, Sendable {
 /// The answer to a request.
 package enum HLSReply: Sendable {
     case playlist(ByteBuffer)
-    case media(ByteBuffer, contentType: String, cacheSeconds: Int)
+    case media(HLSMedia)
     /// 302.
     case redirect(String)
     case refuse(status: Int, reason: String)
+}
+
+/// A segment, a part of one, or an init segment.
+package struct HLSMedia: Sendable {
+    package var bytes: ByteBuffer
+    /// The same bytes for the kernel, where many fetch them.
+    var file: HLSMemoryFile?
+    package var contentType: String
+    package var cacheSeconds: Int
 }

@@ -17,14 +17,16 @@ final class HLSOutput: Sendable {
         var window: HLSWindow
         var opening: HLSOpening?
         var waiters: [Waiter] = []
-        /// The publication that feeds it.
+        /// The publication that feeds it, and the last that did.
         var tap: Int?
+        var newest = 0
         var lastAsked: NIODeadline
         /// The publisher left.
         var interrupted: NIODeadline?
         var isClosed = false
         /// Emptied before each use; kept for its memory.
         var actions: [HLSAction] = []
+        var files = HLSMemoryFiles()
 
         mutating func takeWaiters() -> [Waiter] {
             defer { waiters.removeAll(keepingCapacity: true) }
@@ -57,19 +59,29 @@ final class HLSOutput: Sendable {
 
     // What comes in
 
-    /// A publication begins to feed it.
-    /// - Returns: false when another one does already, or it is over.
-    func begin(tap: Int) -> Bool {
-        state.withLock { state in
-            guard state.tap == nil, !state.isClosed else { return false }
-            state.tap = tap
+    /// A publication begins to feed it, in place of an earlier one that may not have ended yet.
+    /// - Returns: false when it does already, or a later one does, or it is over.
+    func begin(publication: Int, now: NIODeadline) -> Bool {
+        let (isTaken, waiters): (Bool, [Waiter]) = state.withLock { state in
+            guard !state.isClosed, publication > state.newest else { return (false, []) }
+            state.newest = publication
             state.interrupted = nil
-            return true
+            guard state.tap != nil else {
+                state.tap = publication
+                return (true, [])
+            }
+            state.tap = publication
+            state.segmenter.interrupt(into: &state.actions)
+            guard !state.actions.isEmpty else { return (true, []) }
+            apply(&state, now: now)
+            return (true, state.takeWaiters())
         }
+        Self.wake(waiters)
+        return isTaken
     }
 
-    func receive(_ event: MediaEvent, startsGOP: Bool, tap: Int, now: NIODeadline) {
-        change(tap: tap, now: now) { state in
+    func receive(_ event: MediaEvent, startsGOP: Bool, publication: Int, now: NIODeadline) {
+        change(publication, now: now) { state in
             state.segmenter.receive(
                 event,
                 startsGOP: startsGOP,
@@ -80,8 +92,8 @@ final class HLSOutput: Sendable {
     }
 
     /// The publisher has left; another one may come.
-    func interrupt(tap: Int, now: NIODeadline) {
-        change(tap: tap, now: now) { state in
+    func interrupt(publication: Int, now: NIODeadline) {
+        change(publication, now: now) { state in
             state.segmenter.interrupt(into: &state.actions)
             state.tap = nil
             state.interrupted = now
@@ -97,7 +109,8 @@ final class HLSOutput: Sendable {
             state.segmenter.finish(into: &state.actions)
             apply(&state, now: now)
             state.window.end()
-            if let files {
+            // A stream without a segment has no folder.
+            if let files, state.window.isReady {
                 files.apply([.livePlaylist(playlist(of: state, now)), .ended], stream: stream)
             }
             return state.takeWaiters()
@@ -105,9 +118,9 @@ final class HLSOutput: Sendable {
         Self.wake(waiters)
     }
 
-    private func change(tap: Int, now: NIODeadline, _ body: (inout State) -> Void) {
+    private func change(_ publication: Int, now: NIODeadline, _ body: (inout State) -> Void) {
         let waiters: [Waiter] = state.withLock { state in
-            guard state.tap == tap, !state.isClosed else { return [] }
+            guard state.tap == publication, !state.isClosed else { return [] }
             body(&state)
             guard !state.actions.isEmpty else { return [] }
             apply(&state, now: now)
@@ -170,6 +183,11 @@ final class HLSOutput: Sendable {
         }
     }
 
+    /// Where the kernel can send a segment from, when it is asked for often.
+    func file(_ name: String, _ bytes: ByteBuffer) -> HLSMemoryFile? {
+        state.withLock { $0.files.file(name, bytes) }
+    }
+
     // Time
 
     enum Due {
@@ -192,7 +210,9 @@ final class HLSOutput: Sendable {
             }
             // Low-Latency HLS is for those who ask for it, always.
             let lasts = options.start == .always && container == .transportStream && !state.isClosed
-            return (!lasts && now - state.lastAsked >= options.idleTime ? .idle : .nothing, late)
+            let patience = max(options.idleTime, .seconds(Int64(2 * (state.window.target?.seconds ?? 0))))
+            let isIdle = !lasts && state.waiters.isEmpty && now - state.lastAsked >= patience
+            return (isIdle ? .idle : .nothing, late)
         }
         Self.wake(late)
         return due

@@ -16,7 +16,8 @@ extension HLSService {
         /// A browser's media element asks, not a script.
         package var isMediaElement: Bool
 
-        package init(remoteAddress: String, userAgent: String, url: String, path: String, isMediaElement: Bool = false) {
+        package init(remoteAddress: String, userAgent: String, url: String, path: String, isMediaElement: Bool = false)
+        {
             self.isMediaElement = isMediaElement
             self.remoteAddress = remoteAddress
             self.userAgent = userAgent
@@ -41,7 +42,7 @@ extension HLSService {
         case .success(let entrance):
             session = entrance
         }
-        let bound = NIOLoopBound(
+        let bound = NIOLoopBoundBox<((HLSReply) -> Void)?>(
             { [sessions] (reply: HLSReply) in
                 sessions.count(reply, of: session)
                 then(reply)
@@ -65,10 +66,20 @@ extension HLSService {
         let isNativePlayer: Bool
         let arrived: NIODeadline
         let loop: any EventLoop
-        let then: NIOLoopBound<(HLSReply) -> Void>
+        let then: NIOLoopBoundBox<((HLSReply) -> Void)?>
 
+        /// Once: a disk may answer after it was given up.
         func reply(_ reply: HLSReply) {
-            then.value(reply)
+            let body = then.value
+            then.value = nil
+            body?(reply)
+        }
+
+        /// A disk that hangs holds no connection.
+        func giveUpLater() {
+            loop.scheduleTask(in: .seconds(10)) {
+                reply(.refuse(status: 503, reason: "the disk does not answer; try again"))
+            }
         }
     }
 
@@ -126,6 +137,7 @@ extension HLSService {
             ask.reply(.refuse(status: 404, reason: reason))
             return
         }
+        ask.giveUpLater()
         files.record(of: ask.request.stream, query: ask.query) { text in
             ask.loop.execute { ask.reply(text.map { .playlist($0) } ?? Self.none) }
         }
@@ -149,13 +161,15 @@ extension HLSService {
                 .refuse(status: 404, reason: "there is no such file, or no longer")
             }
         if isTS, case .refuse(status: 404, _) = answer, let files = options.files {
+            ask.giveUpLater()
             files.read(name, stream: ask.request.stream) { bytes in
                 ask.loop.execute {
-                    ask.reply(bytes.map { .media($0, contentType: "video/mp2t", cacheSeconds: 0) } ?? Self.none)
+                    let media = bytes.map { HLSMedia(bytes: $0, contentType: "video/mp2t", cacheSeconds: 0) }
+                    ask.reply(media.map { .media($0) } ?? Self.none)
                 }
             }
         } else {
-            finish(ask, answer)
+            finish(ask, answer) { output?.file(name, $0) }
         }
     }
 
@@ -176,11 +190,21 @@ extension HLSService {
         { [self] deadline in HLSOutput.Waiter(loop: ask.loop, deadline: deadline) { [self] in attempt(ask) } }
     }
 
-    private func finish(_ ask: Ask, _ answer: HLSAnswer?) {
+    private func finish(
+        _ ask: Ask,
+        _ answer: HLSAnswer?,
+        file: (ByteBuffer) -> HLSMemoryFile? = { _ in nil }
+    ) {
         switch answer {
         case .playlist(let text): ask.reply(.playlist(text))
         case .media(let bytes, let contentType, let cacheSeconds):
-            ask.reply(.media(bytes, contentType: contentType, cacheSeconds: cacheSeconds))
+            let media = HLSMedia(
+                bytes: bytes,
+                file: file(bytes),
+                contentType: contentType,
+                cacheSeconds: cacheSeconds
+            )
+            ask.reply(.media(media))
         case .refuse(let status, let reason): ask.reply(.refuse(status: status, reason: reason))
         case .wait, nil: break
         }

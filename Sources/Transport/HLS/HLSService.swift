@@ -13,7 +13,6 @@ package final class HLSService: Sendable {
     private struct State {
         var hub: Hub?
         var outputs: [Key: HLSOutput] = [:]
-        var taps = 0
         var timer: RepeatedTask?
     }
 
@@ -55,19 +54,16 @@ package final class HLSService: Sendable {
         for container in [HLSConfiguration.Container.transportStream, .fragmentedMP4] {
             let isWanted = options.start == .always && container == .transportStream
             guard let output = output(of: stream.stream, container, makes: isWanted, now: loop.now),
-                let tap = tap(output, on: loop)
+                let tap = tap(output, of: stream, on: loop)
             else { continue }
             taps.append(tap)
         }
         return taps
     }
 
-    private func tap(_ output: HLSOutput, on loop: any EventLoop) -> HLSTap? {
-        let id = state.withLock { state in
-            state.taps += 1
-            return state.taps
-        }
-        return output.begin(tap: id) ? HLSTap(output, id: id, on: loop) : nil
+    private func tap(_ output: HLSOutput, of stream: TappedStream, on loop: any EventLoop) -> HLSTap? {
+        let isTaken = output.begin(publication: stream.publication, now: loop.now)
+        return isTaken ? HLSTap(output, publication: stream.publication, on: loop) : nil
     }
 
     /// The output of a stream; one that has ended is replaced by a new one where `makes`.
@@ -94,7 +90,7 @@ package final class HLSService: Sendable {
         }
         guard let output = output(of: stream, container, makes: true, now: now) else { return nil }
         guard !output.isFed else { return output }
-        hub.tap(stream) { [self] _, loop in tap(output, on: loop) }
+        hub.tap(stream) { [self] tapped, loop in tap(output, of: tapped, on: loop) }
         return output
     }
 
@@ -129,8 +125,8 @@ package final class HLSService: Sendable {
         sessions.snapshots(of: stream)
     }
 
-    /// Ends a viewer; its next request finds nothing.
+    /// Ends a viewer: its next requests find nothing, for as long as a viewer may be silent.
     package func kick(session: String, of stream: String) -> Bool {
-        sessions.kick(session, of: stream)
+        sessions.kick(session, of: stream, now: .now())
     }
 }

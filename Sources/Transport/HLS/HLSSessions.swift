@@ -27,9 +27,15 @@ final class HLSSessions: Sendable {
 
     private static let parameter = "session_id"
     private static let measureInterval: Int64 = 5
+    /// Of what is shown.
+    private static let longestURL = 1024
+    /// Viewers of one address that are told apart by their User-Agent: which anybody can write.
+    private static let maximumOfAddress = 256
 
     let hub = Mutex<Hub?>(nil)
     private let options: HLSOptions
+    /// Viewers without a session in their URLs that were ended, and until when they are.
+    private let kicked = Mutex<[String: NIODeadline]>([:])
     private let entries = Mutex<[String: Entry]>([:])
 
     init(_ options: HLSOptions) {
@@ -48,7 +54,11 @@ final class HLSSessions: Sendable {
         let told = StreamAddress(app: "", stream: request.stream, query: request.query).queryValue(Self.parameter)
         if options.sessionKey.isEmpty {
             let host = asker.remoteAddress.lastIndex(of: ":").map { asker.remoteAddress[..<$0] } ?? ""
-            let key = "\(request.stream)\n\(host)\n\(asker.userAgent)"
+            // Of fixed length: what a peer sends may be long.
+            let key = Self.hash("\(request.stream)\n\(host)\n\(asker.userAgent)")
+            if isKicked(key, now: now) {
+                return .failure(Refusal(reply: .refuse(status: 404, reason: "this viewer was ended by the API")))
+            }
             if touch(key, of: request.stream, now: now) { return .success(Entrance(key: key)) }
             guard isPlaylist else { return .success(Entrance(key: nil)) }
             return add(key: { _ in key }, request, asker, now: now).map { _ in Entrance(key: key) }
@@ -78,6 +88,10 @@ final class HLSSessions: Sendable {
         }.joined()
     }
 
+    private func isKicked(_ key: String, now: NIODeadline) -> Bool {
+        kicked.withLock { $0[key].map { now < $0 } ?? false }
+    }
+
     private func touch(_ key: String, of stream: String, now: NIODeadline) -> Bool {
         entries.withLock { entries in
             guard entries[key]?.stream == stream else { return false }
@@ -100,6 +114,15 @@ final class HLSSessions: Sendable {
             let reason = "stream \(request.stream) is not published"
             return .failure(Refusal(reply: .refuse(status: 404, reason: reason)))
         }
+        let host = asker.remoteAddress.lastIndex(of: ":").map { asker.remoteAddress[..<$0] } ?? ""
+        let isCrowded = entries.withLock { entries in
+            entries.count >= Self.maximumOfAddress
+                && entries.values.count { $0.session.remoteAddress.hasPrefix(host + ":") } >= Self.maximumOfAddress
+        }
+        guard !isCrowded || !options.sessionKey.isEmpty else {
+            let reason = "\(Self.maximumOfAddress) viewers of HLS come from \(host), which is the limit"
+            return .failure(Refusal(reply: .refuse(status: 503, reason: reason)))
+        }
         guard count < options.maximumSessions else {
             return .failure(
                 Refusal(reply: .refuse(status: 503, reason: "there are \(options.maximumSessions) viewers of HLS"))
@@ -109,8 +132,8 @@ final class HLSSessions: Sendable {
             .hls,
             .viewer,
             remoteAddress: asker.remoteAddress,
-            url: asker.url,
-            query: request.query
+            url: String(asker.url.prefix(Self.longestURL)),
+            query: String(request.query.prefix(Self.longestURL))
         )
         let key = key(session.id)
         do throws(HubError) {
@@ -130,7 +153,7 @@ final class HLSSessions: Sendable {
         let bytes =
             switch reply {
             case .playlist(let text): text.readableBytes
-            case .media(let bytes, _, _): bytes.readableBytes
+            case .media(let media): media.bytes.readableBytes
             case .redirect, .refuse: 0
             }
         entries.withLock { $0[key]?.bytes.wroteBytes &+= bytes }
@@ -155,6 +178,9 @@ final class HLSSessions: Sendable {
             }
             return over
         }
+        kicked.withLock { kicked in
+            if !kicked.isEmpty { kicked = kicked.filter { now < $0.value } }
+        }
         leave(over)
     }
 
@@ -167,15 +193,18 @@ final class HLSSessions: Sendable {
         )
     }
 
-    func kick(_ session: String, of stream: String) -> Bool {
-        let kicked: Entry? = entries.withLock { entries in
-            guard let key = entries.first(where: { $1.session.id == session && $1.stream == stream })?.key else {
+    func kick(_ session: String, of stream: String, now: NIODeadline) -> Bool {
+        let ended: (key: String, entry: Entry)? = entries.withLock { entries in
+            guard let found = entries.first(where: { $1.session.id == session && $1.stream == stream }) else {
                 return nil
             }
-            return entries.removeValue(forKey: key)
+            entries[found.key] = nil
+            return (found.key, found.value)
         }
-        leave([kicked].compactMap(\.self))
-        return kicked != nil
+        guard let ended else { return false }
+        if options.sessionKey.isEmpty { kicked.withLock { $0[ended.key] = now + options.sessionTime } }
+        leave([ended.entry])
+        return true
     }
 
     private func leave(_ gone: [Entry]) {

@@ -33,7 +33,8 @@ extension MediaHTTPHandler {
         let range = head.headers.first(name: "range").flatMap { HTTPByteRange($0) }
         hls.answer(request, from: asker, on: context.eventLoop) { [self] reply in
             finishAnswer(context) { state in
-                Self.response(reply, range: range, isHead: isHead, state)
+                // TLS has to see the bytes.
+                Self.response(reply, range: range, isHead: isHead, usesFiles: sink == .descriptor, state)
             }
         }
         return true
@@ -43,8 +44,9 @@ extension MediaHTTPHandler {
         _ reply: HLSReply,
         range: HTTPByteRange?,
         isHead: Bool,
+        usesFiles: Bool,
         _ state: HTTPConnectionState
-    ) -> [ByteBuffer] {
+    ) -> HTTPAnswer {
         switch reply {
         case .playlist(let text):
             let head = MediaHTTPResponse.body(
@@ -54,38 +56,40 @@ extension MediaHTTPHandler {
                 cacheSeconds: 0,
                 connection: state
             )
-            return isHead ? [head] : [head, text]
-        case .media(let bytes, let contentType, let cacheSeconds):
-            let whole = bytes.readableBytes
-            guard let range else {
-                let head = MediaHTTPResponse.body(
-                    .ok,
-                    contentType: contentType,
-                    length: whole,
-                    cacheSeconds: cacheSeconds,
-                    connection: state
-                )
-                return isHead ? [head] : [head, bytes]
-            }
-            guard let part = range.resolve(length: whole),
-                let slice = bytes.getSlice(at: bytes.readerIndex + part.lowerBound, length: part.count)
-            else {
-                return [MediaHTTPResponse.unsatisfiable(length: whole, connection: state)]
+            return HTTPAnswer(head: head, body: isHead ? nil : .byteBuffer(text))
+        case .media(let media):
+            let whole = media.bytes.readableBytes
+            let part = range.map { $0.resolve(length: whole) } ?? 0..<whole
+            guard let part else {
+                return HTTPAnswer(head: MediaHTTPResponse.unsatisfiable(length: whole, connection: state))
             }
             let head = MediaHTTPResponse.body(
-                .partialContent,
-                contentType: contentType,
+                range == nil ? .ok : .partialContent,
+                contentType: media.contentType,
                 length: part.count,
-                range: (part, whole),
-                cacheSeconds: cacheSeconds,
+                range: range == nil ? nil : (part, whole),
+                cacheSeconds: media.cacheSeconds,
                 connection: state
             )
-            return isHead ? [head] : [head, slice]
+            guard !isHead else { return HTTPAnswer(head: head) }
+            if usesFiles, let file = media.file {
+                return HTTPAnswer(head: head, body: .fileRegion(file.region(part)), file: file)
+            }
+            let bytes = media.bytes.getSlice(at: media.bytes.readerIndex + part.lowerBound, length: part.count)
+            return HTTPAnswer(head: head, body: bytes.map { .byteBuffer($0) })
         case .redirect(let location):
-            return [MediaHTTPResponse.redirect(to: location, connection: state)]
+            return HTTPAnswer(head: MediaHTTPResponse.redirect(to: location, connection: state))
         case .refuse(let status, let reason):
             let status = HTTPResponseStatus(statusCode: status)
-            return [MediaHTTPResponse.failure(status, reason, withBody: !isHead, connection: state)]
+            return HTTPAnswer(head: MediaHTTPResponse.failure(status, reason, withBody: !isHead, connection: state))
         }
     }
+}
+
+/// An answer of known length.
+struct HTTPAnswer {
+    var head: ByteBuffer
+    var body: IOData?
+    /// Kept until the body has been sent.
+    var file: HLSMemoryFile?
 }

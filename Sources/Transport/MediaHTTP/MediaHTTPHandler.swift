@@ -49,12 +49,20 @@ final class MediaHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
-        stopWaiting()
+        end()
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        stopWaiting()
+        end()
         context.fireChannelInactive()
+    }
+
+    /// Answers that are still to come are for nobody.
+    private func end() {
+        isDone = true
+        stopWaiting()
+        pending = []
+        head = nil
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -136,10 +144,7 @@ final class MediaHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         guard !isDone else { return }
         let channel = context.channel
         let isReadToEnd = head != nil && isWhole
-        // The decoder reads nothing behind a request to switch protocols.
-        let lasts =
-            head.map { $0.isKeepAlive && !$0.headers.contains(name: "upgrade") && $0.method != .CONNECT } ?? false
-        if isReadToEnd, lasts, requests < configuration.maximumRequests {
+        if isReadToEnd, head?.leavesConnection == true, requests < configuration.maximumRequests {
             channel.writeAndFlush(response(.keepAlive), promise: nil)
             wait(configuration.idleTimeout, context)
             return
@@ -182,18 +187,19 @@ final class MediaHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     /// The answer to the request that `beginAnswer` was for.
-    func finishAnswer(_ context: ChannelHandlerContext, _ response: (HTTPConnectionState) -> [ByteBuffer]) {
+    func finishAnswer(_ context: ChannelHandlerContext, _ response: (HTTPConnectionState) -> HTTPAnswer) {
         guard isAnswering, !isDone, let head else { return }
         let channel = context.channel
-        let state = head.isKeepAlive ? HTTPConnectionState.keepAlive : .close
-        let buffers = response(state)
-        for buffer in buffers.dropLast() { channel.write(buffer, promise: nil) }
+        let state = head.leavesConnection ? HTTPConnectionState.keepAlive : .close
+        let answer = response(state)
         // Who takes nothing never lets the write end.
         wait(Self.longestAnswer, context)
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        channel.writeAndFlush(buffers.last ?? ByteBuffer()).whenComplete { _ in
+        let file = answer.file
+        channel.write(answer.head, promise: nil)
+        channel.writeAndFlush(answer.body ?? .byteBuffer(ByteBuffer())).whenComplete { _ in
             let (handler, context) = bound.value
-            handler.answerSent(context, state)
+            withExtendedLifetime(file) { handler.answerSent(context, state) }
         }
     }
 
@@ -347,6 +353,13 @@ extension MediaHTTPHandler {
             default: .serviceUnavailable
             }
         fail(status, error.description, context)
+    }
+}
+
+extension HTTPRequestHead {
+    /// The client wants to ask more, and can: the decoder reads nothing behind a request to switch protocols.
+    fileprivate var leavesConnection: Bool {
+        isKeepAlive && !headers.contains(name: "upgrade") && method != .CONNECT
     }
 }
 
