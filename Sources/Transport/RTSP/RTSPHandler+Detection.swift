@@ -143,6 +143,7 @@ extension RTSPHandler {
     /// Without the half that requests come through a session can neither be kept nor ended: a reader's goes on, as it may be
     /// opened anew by clients that open one for each request.
     private func tunnelEnded() {
+        otherHalf = nil
         guard case .tunnel = phase, session?.viewer == nil else { return }
         close()
     }
