@@ -205,6 +205,48 @@ extension HubFixture {
         #expect(last.timestamp &- first.timestamp == 18_000)
     }
 
+    @Test("65: who begins within a group of pictures has reports before its packets, and another one within a second")
+    func reportsStandBeforeTheFirstPackets() throws {
+        let clock = Mutex<Int64>(1_700_000_000_000)
+        let fixture = HubFixture { $0.wallClock = { clock.withLock { $0 } } }
+        fixture.camera.group = 100
+        fixture.loop.advanceTime(by: .seconds(1))
+        let publisher = try publish(fixture)
+        func play(pictures: Int) {
+            for _ in 0..<pictures {
+                fixture.play(publisher, pictures: 1)
+                clock.withLock { $0 += 40 }
+                fixture.loop.advanceTime(by: .milliseconds(40))
+            }
+        }
+        play(pictures: 3)
+        // The second has a log of its own, and the third that of the second.
+        let (first, begun) = try fixture.read()
+        play(pictures: 3)
+        #expect(try begun.drain().readableBytes > 0)
+        first.close()
+        fixture.loop.run()
+        #expect(publisher.rtp?.log == nil)
+        let (_, second) = try fixture.read()
+        play(pictures: 3)
+        let (_, third) = try fixture.read()
+        play(pictures: 25)
+        for output in [second, third] {
+            let packets = Packet.all(try output.drain())
+            for channel in [0, 2] as [UInt8] {
+                let report = try #require(packets.firstIndex { $0.channel == channel + 1 && $0.isRTCP })
+                let packet = try #require(packets.firstIndex { $0.channel == channel })
+                #expect(report < packet)
+            }
+            let first = try #require(packets.first { $0.channel == 0 })
+            let distances = packets.filter { $0.channel == 1 }.map { report in
+                let timestamp = report.bytes[16..<20].reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+                return Int32(bitPattern: timestamp &- first.timestamp)
+            }
+            #expect(distances.contains { (1...90_000).contains($0) })
+        }
+    }
+
     @Test func datagramsGoOutInPortions() throws {
         let fixture = HubFixture()
         let publisher = try publish(fixture)

@@ -23,6 +23,8 @@ final class RTPOutput {
     private static let shortestInterval = TimeAmount.milliseconds(200)
     /// Sound comes up to so much after its picture, and B-frames may be shown before the key frame they follow.
     private static let reportLead = TimeAmount.milliseconds(500)
+    /// GStreamer drops a report that is older than its first packet: after one that leads, an ordinary one follows soon.
+    private static let followingInterval = reportLead + .milliseconds(100)
 
     private(set) var offer: RTPOffer
     private(set) var log: ByteLog?
@@ -97,6 +99,10 @@ final class RTPOutput {
     private func makeSeededLog() -> ByteLog {
         let log = makeLog()
         self.log = log
+        // Reports of a log before are not in this one.
+        reported = []
+        nextReport = .uptimeNanoseconds(0)
+        earliestReport = .uptimeNanoseconds(0)
         var frames: [(frame: Frame, starts: Bool)] = []
         publisher.forEachCachedFrame { frames.append(($0, $1)) }
         guard let last = frames.last?.frame.dts else { return log }
@@ -180,8 +186,11 @@ final class RTPOutput {
             unit = forwarder?.forward(packet, media: media, now: now, into: &bytes)
             guard let unit, unit.byteCount > 0 else { return }
             let starts = startsGroup(unit)
-            report(now, startsGOP: starts, media: media, into: &bytes) { lead, bytes in
-                forwarder?.appendSenderReports(now: now, wallClock: wallClock(), lead: lead, into: &bytes)
+            // What is not appended would count as told.
+            if !isPaused || starts {
+                report(now, startsGOP: starts, media: media, into: &bytes) { lead, bytes in
+                    forwarder?.appendSenderReports(now: now, wallClock: wallClock(), lead: lead, into: &bytes)
+                }
             }
             limitIdle(log, startsGOP: starts, bytes: bytes.readableBytes)
             guard !isPaused else { return }
@@ -247,12 +256,13 @@ final class RTPOutput {
         let isFirst = reported.insert(media).inserted
         let leads = isFirst || startsGOP && now >= earliestReport
         guard leads || now >= nextReport else { return }
-        nextReport = now + Self.reportInterval
-        earliestReport = now + Self.shortestInterval
         guard leads else {
+            nextReport = now + Self.reportInterval
             append(.nanoseconds(0), &bytes)
             return
         }
+        nextReport = now + Self.followingInterval
+        earliestReport = now + Self.shortestInterval
         var all = ByteBuffer()
         append(Self.reportLead, &all)
         all.writeImmutableBuffer(bytes)

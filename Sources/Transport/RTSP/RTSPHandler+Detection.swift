@@ -54,7 +54,8 @@ extension RTSPHandler {
             phase = .post(other, Base64StreamDecoder())
             timer?.cancel()
             let loop = other.eventLoop
-            loop.execute { other.value.tunnelled() }
+            let channel = context.channel
+            loop.execute { other.value.tunnelled(by: channel) }
         }
     }
 
@@ -111,14 +112,29 @@ extension RTSPHandler {
         }
     }
 
-    /// The other half of the tunnel is there, or has brought bytes.
-    private func tunnelled(_ bytes: ByteBuffer = ByteBuffer()) {
+    /// The other half of the tunnel is there.
+    private func tunnelled(by channel: any Channel) {
+        guard case .tunnel = phase else {
+            channel.close(promise: nil)
+            return
+        }
+        otherHalf = channel
+        began = nil
+        schedule()
+    }
+
+    /// The other half has brought bytes.
+    private func tunnelled(_ bytes: ByteBuffer) {
         guard case .tunnel = phase else { return }
         began = nil
-        if bytes.readableBytes > 0 { receive(bytes, waited: .nanoseconds(0)) } else { schedule() }
+        receive(bytes, waited: .nanoseconds(0))
+        // Nobody takes the answers, and not to read this half stops no requests. A reader's bytes have a limit of their own.
+        if context?.channel.isWritable == false, session?.viewer == nil { close() }
     }
 
     func tellOtherHalf() {
+        otherHalf?.close(promise: nil)
+        otherHalf = nil
         guard case .post(let other, _) = phase else { return }
         let loop = other.eventLoop
         loop.execute { other.value.tunnelEnded() }
@@ -127,6 +143,7 @@ extension RTSPHandler {
     /// Without the half that requests come through a session can neither be kept nor ended: a reader's goes on, as it may be
     /// opened anew by clients that open one for each request.
     private func tunnelEnded() {
+        otherHalf = nil
         guard case .tunnel = phase, session?.viewer == nil else { return }
         close()
     }

@@ -34,6 +34,8 @@ final class RTSPHandler: ChannelInboundHandler {
     var phase = Phase.detecting(RTSPProtocolDetector())
     var began: NIODeadline?
     var fault: RTSPFault?
+    /// Of a tunnel's half that answers go through: the one that requests come through.
+    var otherHalf: (any Channel)?
 
     /// What the last DESCRIBE was answered with, until a session is made of it.
     var described: RTSPDescribed?

@@ -43,7 +43,8 @@ extension RTSPSession {
     func count(readBytes: Int, wroteBytes: Int = 0) {
         publisher?.count(readBytes: readBytes, wroteBytes: wroteBytes)
         viewer?.count(readBytes: readBytes)
-        if readBytes > 0, core.isRecord { core.received(now: loop.now) }
+        // Over UDP they are requests, and no sign of media.
+        if readBytes > 0, core.isRecord, core.isInterleaved { core.received(now: loop.now) }
     }
 
     /// A packet on the session's connection; `feed` follows.

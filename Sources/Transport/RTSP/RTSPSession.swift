@@ -108,6 +108,7 @@ final class RTSPSession {
                 port.setPeer(host: core.peerAddress, client)
                 grant.serverPorts = port.ports
             } catch {
+                giveBack(setup)
                 // The client then tries TCP.
                 return .status(.unsupportedTransport)
             }
@@ -115,7 +116,18 @@ final class RTSPSession {
             guard let multicast = options.multicast else { return .status(.unsupportedTransport) }
             grant.multicast = multicast.grant(stream: core.address.stream, media: setup.media)
         }
-        return core.setUp(setup, grant, now: loop.now)
+        let reply = core.setUp(setup, grant, now: loop.now)
+        if reply.response.status != .ok { giveBack(setup) }
+        return reply
+    }
+
+    /// What a SETUP over UDP took that was not granted: it may be asked for again and again.
+    private func giveBack(_ setup: RTSPSetup) {
+        guard case .udp(let client) = setup.delivery else { return }
+        ports.removeValue(forKey: setup.media)?.close()
+        guard !setup.isForRecord else { return }
+        clientPorts.removeAll { $0 == client.rtp }
+        options.shared.giveBack(clientPort: client.rtp, of: core.peerAddress)
     }
 
     private func openPorts(media: Int) throws -> RTSPDatagramPorts {
@@ -127,6 +139,7 @@ final class RTSPSession {
         ) { [weak self] packet, media, isRTCP, now in
             self?.receive(packet, media: media, isRTCP: isRTCP, now: now)
         }
+        ports.removeValue(forKey: media)?.close()
         ports[media] = port
         return port
     }

@@ -97,8 +97,13 @@ struct RTSPAuthenticationTests {
         #expect(try server.setUp(Self.url + "/trackID=1", "RTP/AVP/TCP;mode=record").status == .ok)
         #expect(try server.ask("RECORD", Self.url).status == .ok)
         #expect(try server.ask("TEARDOWN", Self.url).status == .ok)
-        // Who says that he records has announced nothing.
-        #expect(try server.setUp(Self.url + "/trackID=0", "RTP/AVP/TCP;mode=record").status == .badRequest)
+        // Who says that he records, and has announced nothing, can only begin to play; so can who says it of one alternative.
+        let mixed = "RTP/AVP/TCP;unicast;interleaved=0-1,RTP/AVP;unicast;client_port=5000-5001;mode=record"
+        for transport in ["RTP/AVP/TCP;mode=record", mixed] {
+            #expect(try server.setUp(Self.url + "/trackID=0", transport).status == .unauthorized)
+        }
+        let record = ["Transport: RTP/AVP/TCP;mode=record", Self.basic]
+        #expect(try server.ask("SETUP", Self.url + "/trackID=0", record).status == .badRequest)
     }
 
     @Test("74: a password may hold colons")

@@ -205,9 +205,9 @@ package struct RTPForwarder: Sendable {
 
     /// Appends a sender report and the canonical name for each media that has sent packets, on its RTCP channel.
     ///
-    /// They are in the time of our wall clock. Where the publisher's own reports say how its medias belong together, its clock is
-    /// moved by one distance for all of them; else the arrival of the latest packet counts. Either is kept until it is off by half a
-    /// second.
+    /// They are in the time of our wall clock. Where the publisher's own reports say how all of its medias belong together, its clock
+    /// is moved by one distance for all of them; else the arrival of the latest packet counts, for all. Either is kept until it is
+    /// off by half a second.
     /// - Parameter lead: the reports are about a moment so much before now.
     package mutating func appendSenderReports(
         now: NIODeadline,
@@ -216,10 +216,12 @@ package struct RTPForwarder: Sendable {
         into buffer: inout ByteBuffer
     ) {
         let moment = WallClock(nanoseconds: wallClock.nanoseconds &- lead.nanoseconds)
+        // One media in the publisher's time and another in that of arrival would be as far apart as the network is slow.
+        let isReported = lanes.allSatisfy { $0.sender.packetCount == 0 || $0.validReport != nil }
         for index in lanes.indices {
             guard let latest = lanes[index].latest, lanes[index].sender.packetCount > 0 else { continue }
             let timestamp: UInt32
-            if let report = lanes[index].validReport, let delta = delta(of: report, now: now, wallClock) {
+            if isReported, let report = lanes[index].validReport, let delta = delta(of: report, now: now, wallClock) {
                 let reported = report.wallClock.nanoseconds &+ delta
                 timestamp =
                     report.timestamp &+ lanes[index].timestampShift

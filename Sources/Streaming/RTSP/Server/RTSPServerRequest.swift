@@ -58,9 +58,10 @@ package struct RTSPServerRequest: Hashable, Sendable {
         return try RTSPTrackURL(url)
     }
 
-    /// SETUP: whether it is one of a publisher.
-    package var isForRecord: Bool {
-        (try? RTSPTransport.alternatives(message.headers))?.contains { $0.mode == .record } ?? false
+    /// SETUP: whether it can only be one of a publisher, whichever alternative is taken. Without a session it begins a player's.
+    var isForRecord: Bool {
+        guard sessionID != nil, let all = try? RTSPTransport.alternatives(message.headers) else { return false }
+        return all.allSatisfy { $0.mode == .record }
     }
 
     /// DESCRIBE: whether the client wants to hear of medias towards us (ONVIF's back channel).
