@@ -24,6 +24,11 @@ final class DatagramOutput: RTPDatagramSink {
     }
 }
 
+/// The time of day, which goes on with the loop's.
+private final class WallTime: Sendable {
+    let milliseconds = Mutex<Int64>(1_700_000_000_000)
+}
+
 private struct Packet: Equatable {
     var channel: UInt8
     var bytes: [UInt8]
@@ -207,15 +212,15 @@ extension HubFixture {
 
     @Test("65: who begins within a group of pictures has reports before its packets, and another one within a second")
     func reportsStandBeforeTheFirstPackets() throws {
-        let clock = Mutex<Int64>(1_700_000_000_000)
-        let fixture = HubFixture { $0.wallClock = { clock.withLock { $0 } } }
+        let clock = WallTime()
+        let fixture = HubFixture { $0.wallClock = { clock.milliseconds.withLock { $0 } } }
         fixture.camera.group = 100
         fixture.loop.advanceTime(by: .seconds(1))
         let publisher = try publish(fixture)
         func play(pictures: Int) {
             for _ in 0..<pictures {
                 fixture.play(publisher, pictures: 1)
-                clock.withLock { $0 += 40 }
+                clock.milliseconds.withLock { $0 += 40 }
                 fixture.loop.advanceTime(by: .milliseconds(40))
             }
         }

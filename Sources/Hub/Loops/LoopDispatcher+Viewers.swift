@@ -76,12 +76,12 @@ extension LoopDispatcher {
             close(viewer, because: reason)
             return
         }
+        viewer.answerAtOnce()
         if let datagrams = viewer.datagrams {
             if let farewell { send(farewell: farewell, datagrams) }
             close(viewer, because: reason)
             return
         }
-        if viewer.answer != nil { begin(viewer) }
         viewer.closeReason = reason
         viewer.isEnding = true
         if drains, viewer.cursor.isMapped, let view = viewer.readers.view {
@@ -137,7 +137,7 @@ extension LoopDispatcher {
         loop.assertInEventLoop()
         guard !viewer.isClosed, !viewer.isEnding else { return }
         // The answer to PLAY is still to come: it goes out first.
-        if viewer.answer != nil { begin(viewer) }
+        viewer.answerAtOnce()
         viewer.onEnd = nil
         viewer.onRelease = then
         viewer.isEnding = true

@@ -110,6 +110,11 @@ package final class Viewer {
         dispatcher.send(control: bytes, to: self)
     }
 
+    /// Sends the answer to PLAY, if that still waits for where the stream begins.
+    package func answerAtOnce() {
+        if answer != nil { dispatcher.begin(self) }
+    }
+
     /// Leaves the stream between two messages and gives the channel back.
     /// - Parameters:
     ///   - last: sent behind the last whole message.

@@ -86,44 +86,57 @@ final class RTSPMulticastGroups: Sendable {
         on loop: any EventLoop,
         onEnd: @escaping @Sendable () -> Void
     ) throws -> RTSPMulticastGroup {
-        let (sender, isFirst) = state.withLock { state in
-            if let sender = state.senders[address.stream] { return (sender, false) }
-            let sender = RTSPMulticastSender(loop: loop)
+        let (sender, member, isFirst) = state.withLock { state in
+            let present = state.senders[address.stream]
+            let sender = present ?? RTSPMulticastSender(loop: loop)
             state.senders[address.stream] = sender
-            return (sender, true)
+            return (sender, sender.add(onEnd), present == nil)
         }
-        let member = sender.add(onEnd)
         if isFirst {
             do {
                 try sender.start(address, offer, hub: hub, options: options) { [self] in
-                    state.withLock { $0.senders[address.stream] = nil }
+                    end(sender, of: address.stream)
                 }
             } catch {
-                state.withLock { $0.senders[address.stream] = nil }
+                _ = sender.remove(member)
+                end(sender, of: address.stream)
                 throw error
             }
         }
-        return RTSPMulticastGroup(sender: sender, member: member) { [self] in
-            state.withLock { $0.senders[address.stream] = nil }
+        return RTSPMulticastGroup(groups: self, stream: address.stream, sender: sender, member: member)
+    }
+
+    /// Who comes now gets another sender; who was there is told.
+    private func end(_ sender: RTSPMulticastSender, of stream: String) {
+        let members = state.withLock { state in
+            if state.senders[stream] === sender { state.senders[stream] = nil }
+            return sender.removeAll()
         }
+        for told in members { told() }
+    }
+
+    fileprivate func leave(_ group: RTSPMulticastGroup) {
+        let isLast = state.withLock { state in
+            guard group.sender.remove(group.member) else { return false }
+            if state.senders[group.stream] === group.sender { state.senders[group.stream] = nil }
+            return true
+        }
+        if isLast { group.sender.stop() }
     }
 }
 
 /// A reader's share in a multicast stream.
 struct RTSPMulticastGroup {
+    fileprivate let groups: RTSPMulticastGroups
+    fileprivate let stream: String
     fileprivate let sender: RTSPMulticastSender
     fileprivate let member: Int
-    fileprivate let onLast: @Sendable () -> Void
 
-    func leave() {
-        if sender.remove(member) {
-            onLast()
-            sender.stop()
-        }
-    }
+    func leave() { groups.leave(self) }
 }
 
-/// Sends one stream to its groups, once for all readers; on the loop of the first of them.
+/// Sends one stream to its groups, once for all readers; on the loop of the first of them. Its members come and go under the lock
+/// of the groups' table: nobody may join one that is about to stop.
 final class RTSPMulticastSender: Sendable {
     private struct State {
         var members: [Int: @Sendable () -> Void] = [:]
@@ -154,6 +167,13 @@ final class RTSPMulticastSender: Sendable {
         }
     }
 
+    func removeAll() -> [@Sendable () -> Void] {
+        state.withLock { state in
+            defer { state.members = [:] }
+            return Array(state.members.values)
+        }
+    }
+
     fileprivate func start(
         _ address: StreamAddress,
         _ offer: RTPOffer,
@@ -171,13 +191,8 @@ final class RTSPMulticastSender: Sendable {
             reservation,
             reading,
             over: .datagrams(sink) { _ in }
-        ) { [self] _ in
+        ) { _ in
             onEnd()
-            let members = state.withLock { state in
-                defer { state.members = [:] }
-                return Array(state.members.values)
-            }
-            for told in members { told() }
             return nil
         }
     }

@@ -63,6 +63,12 @@ final class RTSPSession {
     ) {
         loop.assertInEventLoop()
         defer { schedule() }
+        // Of another connection than a PLAY whose answer is still to come: that goes first.
+        if !core.isInterleaved { viewer?.answerAtOnce() }
+        guard !isEnded else {
+            reply(.status(.sessionNotFound))
+            return
+        }
         switch core.receive(request, now: loop.now) {
         case .reply(let answer): reply(answer)
         case .setUp(let setup): reply(setUp(setup, on: handler))
@@ -161,6 +167,8 @@ final class RTSPSession {
         report(fault)
         publisher?.finish()
         publisher = nil
+        // Over UDP its connection stays, and would wait for ever.
+        if !core.isInterleaved { viewer?.answerAtOnce() }
         viewer?.close()
         viewer = nil
         group?.leave()

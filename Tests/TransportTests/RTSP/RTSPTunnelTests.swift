@@ -148,6 +148,18 @@ extension RTSPPortTests {
             }
         }
 
+        @Test("90: the half that requests come through ends with the other")
+        func endsBothHalves() async throws {
+            try await RTSPFixture.with(loops: 3) { fixture in
+                let tunnel = try Self.tunnelled(fixture, cookie: "both")
+                #expect(try tunnel.ask("OPTIONS", "*").status.code == 200)
+                let post = try #require(tunnel.outgoing)
+                #expect(!post.isEnded)
+                tunnel.socket.shutdown()
+                #expect(post.endsSoon())
+            }
+        }
+
         @Test("70, 71: Basic and Digest are asked for on the same connection; with neither there is a 401")
         func asksForPasswords() async throws {
             try await RTSPFixture.with {

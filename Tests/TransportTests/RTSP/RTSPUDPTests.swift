@@ -182,6 +182,22 @@ extension RTSPPortTests {
             }
         }
 
+        @Test("a SETUP that is refused keeps no ports")
+        func refusedSetUpKeepsNoPorts() async throws {
+            try await RTSPFixture.with { fixture in
+                let media = try RTSPTestPorts()
+                let client = try fixture.client()
+                try client.announce(sound: true)
+                #expect(try client.setUp(0, media.transport + ";mode=record").status.code == 200)
+                let leased = fixture.options.ports.statistics.leased
+                // Two medias cannot come from the same ports.
+                for _ in 0..<3 {
+                    #expect(try client.setUp(1, media.transport + ";mode=record").status.code == 400)
+                }
+                try await fixture.wait { fixture.options.ports.statistics.leased == leased }
+            }
+        }
+
         @Test("45: a publisher over UDP goes on when its connection is gone, and ends with a TEARDOWN of another")
         func recordsWithoutConnection() async throws {
             try await RTSPFixture.with(loops: 3) { fixture in
