@@ -59,7 +59,11 @@ struct CrashTests {
         defer { try? studio.files.close(descriptor) }
         var next = ends.count - 1
         var longest = Int64.max
-        for length in stride(from: bytes.count, through: max(ends[0], bytes.count - 65_536), by: -1) {
+        // Each of the last 2 KB, every 13th before, and all beside the borders of what is whole.
+        let first = max(ends[0], bytes.count - 65_536)
+        let borders = Set(ends.flatMap { [$0 - 1, $0, $0 + 1] })
+        for length in stride(from: bytes.count, through: first, by: -1)
+        where length > bytes.count - 2048 || length % 13 == 0 || borders.contains(length) {
             try studio.files.truncate(descriptor, to: length)
             while ends[next] > length { next -= 1 }
             // What the index knew some frames before.

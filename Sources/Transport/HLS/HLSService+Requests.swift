@@ -35,7 +35,8 @@ extension HLSService {
         then: @escaping (HLSReply) -> Void
     ) {
         let session: HLSSessions.Entrance
-        switch sessions.enter(request, asker, now: loop.now) {
+        let isKnown = isCut(request.stream)
+        switch sessions.enter(request, asker, isKnown: isKnown, now: loop.now) {
         case .failure(let refusal):
             then(refusal.reply)
             return

@@ -83,6 +83,13 @@ package final class HLSService: Sendable {
         }
     }
 
+    func isCut(_ stream: String) -> Bool {
+        state.withLock { state in
+            state.outputs[Key(stream: stream, container: .transportStream)] != nil
+                || state.outputs[Key(stream: stream, container: .fragmentedMP4)] != nil
+        }
+    }
+
     /// A player asks for a stream that is not cut yet.
     func begin(_ stream: String, _ container: HLSConfiguration.Container, now: NIODeadline) -> HLSOutput? {
         guard let hub = state.withLock({ $0.hub }), hub.publisher(of: stream) != nil else {

@@ -44,13 +44,19 @@ final class HLSSessions: Sendable {
 
     var count: Int { entries.withLock { $0.count } }
 
+    /// - Parameter isKnown: the stream is cut, or was a moment ago.
     func enter(
         _ request: HLSRequest,
         _ asker: HLSService.Asker,
+        isKnown: Bool,
         now: NIODeadline
     ) -> Result<Entrance, Refusal> {
-        var isPlaylist = true
-        if case .media = request.resource { isPlaylist = false }
+        // record.m3u8 is a file that is fetched once.
+        let isPlaylist =
+            switch request.resource {
+            case .livePlaylist, .mediaPlaylist, .multivariantPlaylist: true
+            case .recordPlaylist, .media: false
+            }
         let told = StreamAddress(app: "", stream: request.stream, query: request.query).queryValue(Self.parameter)
         if options.sessionKey.isEmpty {
             let host = asker.remoteAddress.lastIndex(of: ":").map { asker.remoteAddress[..<$0] } ?? ""
@@ -61,7 +67,7 @@ final class HLSSessions: Sendable {
             }
             if touch(key, of: request.stream, now: now) { return .success(Entrance(key: key)) }
             guard isPlaylist else { return .success(Entrance(key: nil)) }
-            return add(key: { _ in key }, request, asker, now: now).map { _ in Entrance(key: key) }
+            return add(key: { _ in key }, request, asker, isKnown: isKnown, now: now).map { _ in Entrance(key: key) }
         }
         if let told {
             guard touch(String(told), of: request.stream, now: now) else {
@@ -72,7 +78,7 @@ final class HLSSessions: Sendable {
         }
         guard isPlaylist else { return .success(Entrance(key: nil)) }
         let key: (String) -> String = { id in Self.hash(id + self.options.sessionKey) }
-        switch add(key: key, request, asker, now: now) {
+        switch add(key: key, request, asker, isKnown: isKnown, now: now) {
         case .failure(let refusal):
             return .failure(refusal)
         case .success(let key):
@@ -104,13 +110,14 @@ final class HLSSessions: Sendable {
         key: (String) -> String,
         _ request: HLSRequest,
         _ asker: HLSService.Asker,
+        isKnown: Bool,
         now: NIODeadline
     ) -> Result<String, Refusal> {
         guard let hub = hub.withLock({ $0 }) else {
             return .failure(Refusal(reply: .refuse(status: 503, reason: "HLS is not served yet")))
         }
         // Names that nobody publishes must not fill the tables of streams and viewers.
-        guard hub.presence(of: request.stream) != nil || isExpected(request.stream) else {
+        guard isKnown || hub.presence(of: request.stream) != nil || isExpected(request.stream) else {
             let reason = "stream \(request.stream) is not published"
             return .failure(Refusal(reply: .refuse(status: 404, reason: reason)))
         }

@@ -80,7 +80,7 @@ struct FMP4JudgeTests {
         }
     }
 
-    struct Law: Sendable, CustomTestStringConvertible {
+    struct Law: Hashable, Sendable, CustomTestStringConvertible {
         var codec: AudioCodec
         var rate: Int
         var channels: Int
@@ -94,10 +94,11 @@ struct FMP4JudgeTests {
         Law(codec: .g711a, rate: 11_025, channels: 1), Law(codec: .g711u, rate: 8000, channels: 2),
     ]
 
-    /// 90 s: the number of a frame takes one, two and three bytes.
+    /// 90 s of the first: the number of a frame takes one, two and three bytes.
     @Test("G.711 in FLAC is bit-exact", arguments: laws)
     func g711IsExact(law: Law) throws {
-        let raw = try FMP4Sources.raw(law.format, rate: law.rate, channels: law.channels, seconds: 90)
+        let seconds = law == Self.laws[0] ? 90 : 12
+        let raw = try FMP4Sources.raw(law.format, rate: law.rate, channels: law.channels, seconds: seconds)
         let block = FLACFrame.blockSize * law.channels
         let bytes = Array(raw.prefix(raw.count / block * block))
         var noise = Noise(state: 3)
