@@ -10,7 +10,7 @@ enum UnservedKeys {
     static let values: [(path: String, feature: String, isSet: @Sendable (GatewayConfiguration) -> Bool)] = [
         ("httpts.gop_num", "groups of pictures of TS apart from those of httpflv", { $0.httpts.gopNum != 1 }),
         ("httpts.single_gop_max_frame_num", "such a limit for TS", { $0.httpts.singleGopMaxFrameNum != 0 }),
-        ("debug.log_group_interval_sec", "streams in the log", { $0.debug.logGroupIntervalSec != 0 })
+        ("debug.log_group_interval_sec", "streams in the log", { $0.debug.logGroupIntervalSec != 0 }),
     ]
 
     /// Values that protect: an operator who sets one must not believe in it.

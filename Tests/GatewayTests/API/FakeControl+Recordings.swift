@@ -16,8 +16,14 @@ extension FakeControl {
     }
 
     func recordHLS(streamName: String, file: String, query: String) async throws -> ControlDownload {
-        guard streamName == "test110" else { throw ControlError(.recordNotFound, "record \(streamName)/\(file) not found") }
-        return ControlDownload(body: .bytes(Array("#EXTM3U\n".utf8)), contentType: "application/vnd.apple.mpegurl", name: file)
+        guard streamName == "test110" else {
+            throw ControlError(.recordNotFound, "record \(streamName)/\(file) not found")
+        }
+        return ControlDownload(
+            body: .bytes(Array("#EXTM3U\n".utf8)),
+            contentType: "application/vnd.apple.mpegurl",
+            name: file
+        )
     }
 
     func startRecord(_ request: StartRecordRequest) async throws -> RecordTask {
