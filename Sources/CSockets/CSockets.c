@@ -9,10 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <unistd.h>
-
-int cs_memory_file(void) { return memfd_create("hls", MFD_CLOEXEC); }
 
 long cs_send(int fd, const void *bytes, size_t count) {
   for (;;) {

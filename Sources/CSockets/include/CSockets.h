@@ -15,9 +15,6 @@ long cs_send(int fd, const void *bytes, size_t count);
 /// The same for several pieces in one call (at most 64 are used).
 long cs_sendv(int fd, const struct iovec *pieces, int count);
 
-/// A file in memory that sendfile takes, without a name; -1 when there is none to be had.
-int cs_memory_file(void);
-
 /// Makes a TCP socket fit for live media: no Nagle, and no more than `unsent` bytes waiting in the kernel.
 void cs_prepare_viewer(int fd, int unsent);
 

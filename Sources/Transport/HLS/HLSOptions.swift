@@ -70,8 +70,6 @@ package enum HLSReply: Sendable {
 /// A segment, a part of one, or an init segment.
 package struct HLSMedia: Sendable {
     package var bytes: ByteBuffer
-    /// The same bytes for the kernel, where many fetch them.
-    var file: HLSMemoryFile?
     package var contentType: String
     package var cacheSeconds: Int
 }

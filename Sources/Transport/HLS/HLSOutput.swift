@@ -26,7 +26,6 @@ final class HLSOutput: Sendable {
         var isClosed = false
         /// Emptied before each use; kept for its memory.
         var actions: [HLSAction] = []
-        var files = HLSMemoryFiles()
 
         mutating func takeWaiters() -> [Waiter] {
             defer { waiters.removeAll(keepingCapacity: true) }
@@ -181,11 +180,6 @@ final class HLSOutput: Sendable {
             state.waiters.append(waiter(until))
             return nil
         }
-    }
-
-    /// Where the kernel can send a segment from, when it is asked for often.
-    func file(_ name: String, _ bytes: ByteBuffer) -> HLSMemoryFile? {
-        state.withLock { $0.files.file(name, bytes) }
     }
 
     // Time

@@ -170,7 +170,7 @@ extension HLSService {
                 }
             }
         } else {
-            finish(ask, answer) { output?.file(name, $0) }
+            finish(ask, answer)
         }
     }
 
@@ -191,21 +191,11 @@ extension HLSService {
         { [self] deadline in HLSOutput.Waiter(loop: ask.loop, deadline: deadline) { [self] in attempt(ask) } }
     }
 
-    private func finish(
-        _ ask: Ask,
-        _ answer: HLSAnswer?,
-        file: (ByteBuffer) -> HLSMemoryFile? = { _ in nil }
-    ) {
+    private func finish(_ ask: Ask, _ answer: HLSAnswer?) {
         switch answer {
         case .playlist(let text): ask.reply(.playlist(text))
         case .media(let bytes, let contentType, let cacheSeconds):
-            let media = HLSMedia(
-                bytes: bytes,
-                file: file(bytes),
-                contentType: contentType,
-                cacheSeconds: cacheSeconds
-            )
-            ask.reply(.media(media))
+            ask.reply(.media(HLSMedia(bytes: bytes, contentType: contentType, cacheSeconds: cacheSeconds)))
         case .refuse(let status, let reason): ask.reply(.refuse(status: status, reason: reason))
         case .wait, nil: break
         }

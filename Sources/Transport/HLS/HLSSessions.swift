@@ -37,6 +37,8 @@ final class HLSSessions: Sendable {
     /// Viewers without a session in their URLs that were ended, and until when they are.
     private let kicked = Mutex<[String: NIODeadline]>([:])
     private let entries = Mutex<[String: Entry]>([:])
+    /// Viewers of each address.
+    private let hosts = Mutex<[String: Int]>([:])
 
     init(_ options: HLSOptions) {
         self.options = options
@@ -61,7 +63,8 @@ final class HLSSessions: Sendable {
         if options.sessionKey.isEmpty {
             let host = asker.remoteAddress.lastIndex(of: ":").map { asker.remoteAddress[..<$0] } ?? ""
             // Of fixed length: what a peer sends may be long.
-            let key = Self.hash("\(request.stream)\n\(host)\n\(asker.userAgent)")
+            var key = Self.hash("\(request.stream)\n\(host)\n\(asker.userAgent)")
+            if isPlaylist, isCrowded(host, without: key) { key = Self.hash("\(request.stream)\n\(host)") }
             if isKicked(key, now: now) {
                 return .failure(Refusal(reply: .refuse(status: 404, reason: "this viewer was ended by the API")))
             }
@@ -94,6 +97,16 @@ final class HLSSessions: Sendable {
         }.joined()
     }
 
+    /// Whoever comes on top is counted as one: behind a proxy all have its address.
+    private func isCrowded(_ host: Substring, without key: String) -> Bool {
+        guard hosts.withLock({ $0[String(host), default: 0] }) >= Self.maximumOfAddress else { return false }
+        return entries.withLock { $0[key] == nil }
+    }
+
+    private static func host(_ remoteAddress: String) -> String {
+        remoteAddress.lastIndex(of: ":").map { String(remoteAddress[..<$0]) } ?? ""
+    }
+
     private func isKicked(_ key: String, now: NIODeadline) -> Bool {
         kicked.withLock { $0[key].map { now < $0 } ?? false }
     }
@@ -121,15 +134,6 @@ final class HLSSessions: Sendable {
             let reason = "stream \(request.stream) is not published"
             return .failure(Refusal(reply: .refuse(status: 404, reason: reason)))
         }
-        let host = asker.remoteAddress.lastIndex(of: ":").map { asker.remoteAddress[..<$0] } ?? ""
-        let isCrowded = entries.withLock { entries in
-            entries.count >= Self.maximumOfAddress
-                && entries.values.count { $0.session.remoteAddress.hasPrefix(host + ":") } >= Self.maximumOfAddress
-        }
-        guard !isCrowded || !options.sessionKey.isEmpty else {
-            let reason = "\(Self.maximumOfAddress) viewers of HLS come from \(host), which is the limit"
-            return .failure(Refusal(reply: .refuse(status: 503, reason: reason)))
-        }
         guard count < options.maximumSessions else {
             return .failure(
                 Refusal(reply: .refuse(status: 503, reason: "there are \(options.maximumSessions) viewers of HLS"))
@@ -150,8 +154,9 @@ final class HLSSessions: Sendable {
         }
         let entry = Entry(session: session, stream: request.stream, lastAsked: now, measured: now)
         let replaced = entries.withLock { entries in entries.updateValue(entry, forKey: key) }
+        hosts.withLock { $0[Self.host(session.remoteAddress), default: 0] += 1 }
         // Two requests of one viewer at the same time.
-        if let replaced { hub.leave(viewer: replaced.session, of: replaced.stream, bytes: replaced.bytes) }
+        if let replaced { leave([replaced]) }
         return .success(key)
     }
 
@@ -216,6 +221,13 @@ final class HLSSessions: Sendable {
 
     private func leave(_ gone: [Entry]) {
         guard !gone.isEmpty, let hub = hub.withLock({ $0 }) else { return }
+        hosts.withLock { hosts in
+            for entry in gone {
+                let host = Self.host(entry.session.remoteAddress)
+                let count = hosts[host, default: 1] - 1
+                hosts[host] = count > 0 ? count : nil
+            }
+        }
         for entry in gone { hub.leave(viewer: entry.session, of: entry.stream, bytes: entry.bytes) }
     }
 

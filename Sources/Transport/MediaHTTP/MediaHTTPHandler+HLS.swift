@@ -33,8 +33,7 @@ extension MediaHTTPHandler {
         let range = head.headers.first(name: "range").flatMap { HTTPByteRange($0) }
         hls.answer(request, from: asker, on: context.eventLoop) { [self] reply in
             finishAnswer(context) { state in
-                // TLS has to see the bytes.
-                Self.response(reply, range: range, isHead: isHead, usesFiles: sink == .descriptor, state)
+                Self.response(reply, range: range, isHead: isHead, state)
             }
         }
         return true
@@ -44,7 +43,6 @@ extension MediaHTTPHandler {
         _ reply: HLSReply,
         range: HTTPByteRange?,
         isHead: Bool,
-        usesFiles: Bool,
         _ state: HTTPConnectionState
     ) -> HTTPAnswer {
         switch reply {
@@ -56,7 +54,7 @@ extension MediaHTTPHandler {
                 cacheSeconds: 0,
                 connection: state
             )
-            return HTTPAnswer(head: head, body: isHead ? nil : .byteBuffer(text))
+            return HTTPAnswer(head: head, body: isHead ? nil : text)
         case .media(let media):
             let whole = media.bytes.readableBytes
             let part = range.map { $0.resolve(length: whole) } ?? 0..<whole
@@ -72,11 +70,8 @@ extension MediaHTTPHandler {
                 connection: state
             )
             guard !isHead else { return HTTPAnswer(head: head) }
-            if usesFiles, let file = media.file {
-                return HTTPAnswer(head: head, body: .fileRegion(file.region(part)), file: file)
-            }
             let bytes = media.bytes.getSlice(at: media.bytes.readerIndex + part.lowerBound, length: part.count)
-            return HTTPAnswer(head: head, body: bytes.map { .byteBuffer($0) })
+            return HTTPAnswer(head: head, body: bytes)
         case .redirect(let location):
             return HTTPAnswer(head: MediaHTTPResponse.redirect(to: location, connection: state))
         case .refuse(let status, let reason):
@@ -89,7 +84,5 @@ extension MediaHTTPHandler {
 /// An answer of known length.
 struct HTTPAnswer {
     var head: ByteBuffer
-    var body: IOData?
-    /// Kept until the body has been sent.
-    var file: HLSMemoryFile?
+    var body: ByteBuffer?
 }

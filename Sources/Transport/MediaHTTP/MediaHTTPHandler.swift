@@ -195,11 +195,10 @@ final class MediaHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         // Who takes nothing never lets the write end.
         wait(Self.longestAnswer, context)
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        let file = answer.file
         channel.write(answer.head, promise: nil)
-        channel.writeAndFlush(answer.body ?? .byteBuffer(ByteBuffer())).whenComplete { _ in
+        channel.writeAndFlush(answer.body ?? ByteBuffer()).whenComplete { _ in
             let (handler, context) = bound.value
-            withExtendedLifetime(file) { handler.answerSent(context, state) }
+            handler.answerSent(context, state)
         }
     }
 
