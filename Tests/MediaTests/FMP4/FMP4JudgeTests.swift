@@ -97,7 +97,7 @@ struct FMP4JudgeTests {
     /// 90 s of the first: the number of a frame takes one, two and three bytes.
     @Test("G.711 in FLAC is bit-exact", arguments: laws)
     func g711IsExact(law: Law) throws {
-        let seconds = law == Self.laws[0] ? 90 : 12
+        let seconds: Double = law == Self.laws[0] ? 90 : 12
         let raw = try FMP4Sources.raw(law.format, rate: law.rate, channels: law.channels, seconds: seconds)
         let block = FLACFrame.blockSize * law.channels
         let bytes = Array(raw.prefix(raw.count / block * block))
