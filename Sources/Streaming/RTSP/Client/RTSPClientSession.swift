@@ -226,12 +226,10 @@ package struct RTSPClientSession: Sendable {
 
     /// From the beginning: Hikvision keeps what a half session has set up.
     mutating func retryOverTCP(now: NIODeadline) -> [RTSPClientAction] {
-        // Cameras whose sessions are few would refuse the next.
-        let farewell = goodbye().map { [RTSPClientAction.send($0)] } ?? []
         transport = .tcp
         // Over UDP it had been accepted, maybe.
         if step == .started { acceptDeadline = configuration.timeout.map { now + $0 } }
-        return farewell + reconnect(to: url)
+        return reconnect(to: url)
     }
 
     mutating func reconnect(to url: RTSPURL) -> [RTSPClientAction] {

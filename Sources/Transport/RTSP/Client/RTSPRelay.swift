@@ -246,9 +246,9 @@ extension RTSPRelay {
     }
 
     private func reconnect(to url: RTSPURL) {
-        // A TEARDOWN may be on its way.
-        if let channel { closeGently(channel) }
+        let old = channel
         channel = nil
+        old?.close(promise: nil)
         closePorts()
         media = [:]
         isAccepted = false
