@@ -23,8 +23,6 @@ final class RTPOutput {
     private static let shortestInterval = TimeAmount.milliseconds(200)
     /// Sound comes up to so much after its picture, and B-frames may be shown before the key frame they follow.
     private static let reportLead = TimeAmount.milliseconds(500)
-    /// GStreamer drops a report that is older than its first packet: after one that leads, an ordinary one follows soon.
-    private static let followingInterval = reportLead + .milliseconds(100)
 
     private(set) var offer: RTPOffer
     private(set) var log: ByteLog?
@@ -261,7 +259,7 @@ final class RTPOutput {
             append(.nanoseconds(0), &bytes)
             return
         }
-        nextReport = now + Self.followingInterval
+        nextReport = now + Self.reportInterval
         earliestReport = now + Self.shortestInterval
         var all = ByteBuffer()
         append(Self.reportLead, &all)
