@@ -19,7 +19,6 @@ final class RecordingTap: StreamTap {
     }
 
     var id: RecordingID { recorder.id }
-    var isFinished: Bool { recorder.isFinished }
 
     func receive(_ event: MediaEvent, startsGOP: Bool) {
         guard !recorder.isFinished else { return }

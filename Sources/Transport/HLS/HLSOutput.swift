@@ -24,7 +24,7 @@ final class HLSOutput: Sendable {
         /// The publisher left.
         var interrupted: NIODeadline?
         var isClosed = false
-        /// Emptied before each use; kept for its memory.
+        /// What the segmenter made of the last event.
         var actions: [HLSAction] = []
 
         mutating func takeWaiters() -> [Waiter] {
@@ -130,7 +130,7 @@ final class HLSOutput: Sendable {
 
     private func apply(_ state: inout State, now: NIODeadline) {
         let actions = state.actions
-        state.actions.removeAll(keepingCapacity: true)
+        defer { state.actions = [] }
         let expired = state.window.apply(actions, now: now)
         var changes: [HLSFileChange] = []
         for action in actions {

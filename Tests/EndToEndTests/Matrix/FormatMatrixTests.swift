@@ -53,11 +53,15 @@ struct FormatMatrixTests {
         try await Self.run(row)
     }
 
-    private static func run(_ row: Row) async throws {
+    /// - Parameter readers: all who play FLV messages, or others.
+    static func run(
+        _ row: Row,
+        readers: @escaping @Sendable (MatrixClip) -> [MatrixReader] = MatrixReader.all
+    ) async throws {
         let made = try await row.clip.made()
         try await Turnstile.realTime.pass {
             try await Site.run { site in
-                let readers = MatrixReader.all(for: row.clip)
+                let readers = readers(row.clip)
                 let running = try readers.map {
                     try $0.start(row.clip, rtmp: site.rtmp, http: site.http, stream: "m")
                 }

@@ -19,7 +19,7 @@ struct FrameMatrixTests {
     @Test(.enabled(if: FFmpeg.installed != nil, "ffmpeg is not installed"), arguments: classic)
     func carriesWhatIsPublished(row: Row) async throws {
         guard row.publisher != .gstreamer || GStreamer.installed != nil else { return }
-        try await Self.run(row)
+        try await FormatMatrixTests.run(row, readers: MatrixReader.ofFrames)
     }
 
     @Test(
@@ -27,38 +27,6 @@ struct FrameMatrixTests {
         arguments: enhanced
     )
     func carriesWhatIsNewInEnhancedRTMP(row: Row) async throws {
-        try await Self.run(row)
-    }
-
-    private static func run(_ row: Row) async throws {
-        let made = try await row.clip.made()
-        try await Turnstile.realTime.pass {
-            try await Site.run { site in
-                let readers = MatrixReader.ofFrames(for: row.clip)
-                let running = try readers.map {
-                    try $0.start(row.clip, rtmp: site.rtmp, http: site.http, stream: "m")
-                }
-                try await wait(for: "\(readers.count) viewers", limit: .seconds(20)) {
-                    try await site.viewers(of: "m").count == readers.count
-                }
-                try await row.publisher.publish(
-                    row.clip,
-                    made,
-                    to: "rtmp://127.0.0.1:\(site.rtmp)/live/m",
-                    port: site.rtmp,
-                    stream: "m"
-                )
-                try await site.endViewers(of: "m")
-                for (reader, running) in zip(readers, running) {
-                    let faults = try await reader.judge(
-                        running,
-                        row.clip,
-                        made.recording,
-                        strict: row.clip.video != .h264B || row.publisher == .ffmpeg
-                    )
-                    #expect(faults == [], "\(reader.rawValue)")
-                }
-            }
-        }
+        try await FormatMatrixTests.run(row, readers: MatrixReader.ofFrames)
     }
 }
