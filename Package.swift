@@ -55,6 +55,8 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
         .target(name: "CSockets"),
+        // The web console's files, by #embed.
+        .target(name: "CWebAssets", exclude: ["web"]),
 
         // Sans-IO layers: no socket, event loop, clock or task.
         .target(
@@ -94,7 +96,7 @@ let package = Package(
         .target(
             name: "GatewayAPI",
             dependencies: [
-                "Gateway", "Streaming", "Wire", logging, nioCore,
+                "CWebAssets", "Gateway", "Streaming", "Wire", logging, nioCore,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],

@@ -18,6 +18,9 @@ extension APIRoute {
         "/api/stat/lal_info": APIRoute(emptyData: .null) { _, control in
             JSONTreeEncoder.tree(await control.lalInfo())
         },
+        "/api/stat/server": APIRoute(emptyData: .null) { _, control in
+            JSONTreeEncoder.tree(await control.serverStat())
+        },
         "/api/stat/all_group": APIRoute(emptyData: .null) { _, control in
             JSONTreeEncoder.tree(AllGroups(groups: await control.allGroups()))
         },
@@ -66,6 +69,10 @@ extension APIRoute {
                 streamName: name.isEmpty ? nil : name
             )
             return JSONTreeEncoder.tree(try await control.gb28181Bye(bye))
+        },
+        "/api/ctrl/gb28181_catalog": APIRoute(emptyData: nil) { request, control in
+            try await control.gb28181Catalog(deviceID: try APIParameters(body: request).deviceID("device_id"))
+            return nil
         },
         "/api/ctrl/dump_session": APIRoute(
             emptyData: tree(DumpState(streamName: "", sessionID: "", file: ""))

@@ -7,7 +7,7 @@ package import NIOCore
 internal import ServiceLifecycle
 internal import Streaming
 
-/// The HTTP API on its own port.
+/// The HTTP API and the web console on their own port.
 package struct APIServer: Service {
     /// Requests are small; a larger body is refused.
     static let maximumBody = 64 << 10
@@ -79,6 +79,7 @@ private struct APIResponder: HTTPResponder {
     let answerer: APIAnswerer
 
     func respond(to request: Request, context: BasicRequestContext) async throws -> Response {
+        if let response = WebResponder.respond(to: request) { return response }
         let body: ByteBuffer
         do {
             body = try await request.body.collect(upTo: APIServer.maximumBody)

@@ -6,6 +6,9 @@ package protocol GatewayControl: Sendable {
     /// Who answers: versions, start time and the operator's `server_id`.
     func lalInfo() async -> LalInfo
 
+    /// The process, its machine and its settings, for the web console.
+    func serverStat() async -> ServerStat
+
     /// One stream. Throws 1001 when no such stream is alive.
     func group(_ streamName: String) async throws -> GroupStat
 
@@ -81,6 +84,9 @@ package protocol GatewayControl: Sendable {
 
     /// Every device known, online or not, with its channels.
     func gb28181Devices() async -> [GB28181DeviceStat]
+
+    /// Asks a device for its catalog and does not wait for it. Throws 3001.
+    func gb28181Catalog(deviceID: String) async throws
 
     /// The last SIP messages from and to a device, oldest first. Throws 3001.
     func gb28181Messages(deviceID: String) async throws -> [SIPMessageRecord]

@@ -34,6 +34,7 @@ package final class Gateway: Service {
     let hlsFolders: HLSFolders?
     let recording: RecordingService
     let snapshots = SnapshotMaker()
+    let meter = ProcessMeter()
     let media: MediaService
     let signalling: Signalling?
     let publications: RTPPublications

@@ -38,6 +38,13 @@ extension Signalling {
         )
     }
 
+    /// Asks a device for its catalog by the operator's wish. Throws 3001 where it is not online.
+    func queryCatalog(_ deviceID: String) throws {
+        let (isSent, actions) = core.queryCatalog(deviceID, now: .now())
+        perform(actions)
+        guard isSent else { throw ControlError.deviceNotFound(deviceID) }
+    }
+
     /// The last SIP messages of a device.
     func messages(of deviceID: String) throws -> [SIPMessageRecord] {
         guard core.device(deviceID) != nil else { throw ControlError.deviceNotFound(deviceID) }

@@ -37,7 +37,7 @@ enum RawHTTP {
     }
 
     /// Runs a server on a free port for the length of `body`.
-    private func withServer(
+    func withServer(
         token: String = "",
         _ body: @Sendable @escaping (Int) async throws -> Void
     ) async throws {
@@ -61,7 +61,7 @@ enum RawHTTP {
         }
     }
 
-    private func get(_ target: String, method: String = "GET", headers: String = "", body: String = "") -> String {
+    func get(_ target: String, method: String = "GET", headers: String = "", body: String = "") -> String {
         "\(method) \(target) HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: \(body.utf8.count)\r\n"
             + "\(headers)\r\n\(body)"
     }

@@ -1,6 +1,38 @@
 import Gateway
 
 extension FakeControl {
+    func serverStat() async -> ServerStat {
+        var usage = ProcessUsage()
+        usage.pid = 812
+        usage.cpuPercent = 12.5
+        usage.cpuCount = 4
+        usage.load = [0.5, 0.25, 0.125]
+        usage.memoryBytes = 48_234_496
+        usage.memoryTotalBytes = 8_589_934_592
+        return ServerStat(
+            version: "0.1.0",
+            startTime: "2026-11-21 02:33:04.279 Z UTC",
+            uptimeSec: 3600,
+            usage: usage,
+            groups: [],
+            devices: [],
+            urls: [.init("RTSP", "rtsp://{host}:5544/live/{stream}")],
+            gb28181: .init(
+                enabled: true,
+                sipID: "34020000002000000001",
+                sipDomain: "3402000000",
+                sipIP: "192.0.2.1",
+                sipPort: 5060,
+                transports: ["udp", "tcp"],
+                passwordRequired: true
+            )
+        )
+    }
+
+    func gb28181Catalog(deviceID: String) async throws {
+        guard deviceID == "34020000001320000001" else { throw ControlError.deviceNotFound(deviceID) }
+    }
+
     func hlsStreams() async -> [HLSStat] {
         [
             HLSStat(

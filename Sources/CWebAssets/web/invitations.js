@@ -1,0 +1,64 @@
+// Invitations that this page holds. Each invite of a channel is taken back by one bye, however many tiles show it.
+import { api } from './api.js'
+import { channelKey } from './store.js'
+import { t } from './text.js'
+
+const held = new Map()
+
+/** Resolves to the stream's name. Ends with `release`. */
+export function acquire(device, channel) {
+  const key = channelKey(device, channel)
+  let entry = held.get(key)
+  if (entry) clearTimeout(entry.timer)
+  else {
+    entry = { device, channel, users: 0, answered: false }
+    entry.stream = api.call('ctrl/gb28181_invite', { body: { device_id: device, channel_id: channel }, timeout: 30000 })
+      .then(data => { entry.answered = true; return data.stream_name })
+    entry.stream.catch(() => { if (held.get(key) === entry) held.delete(key) })
+    held.set(key, entry)
+  }
+  entry.users += 1
+  return entry.stream
+}
+
+/** The bye waits a moment: a channel that moves to another tile need not be asked again. */
+export function release(device, channel, linger = 1500) {
+  const key = channelKey(device, channel), entry = held.get(key)
+  if (!entry || (entry.users -= 1) > 0) return
+  entry.timer = setTimeout(async () => {
+    if (held.get(key) === entry) held.delete(key)
+    try { await entry.stream } catch { return }
+    bye(entry)
+  }, linger)
+}
+
+/** The stream has ended by itself: there is nothing to take back. */
+export function lost(device, channel) {
+  const key = channelKey(device, channel), entry = held.get(key)
+  if (!entry) return
+  clearTimeout(entry.timer)
+  held.delete(key)
+}
+
+// A refusal says that the session is gone already.
+const bye = (entry, keepalive = false) =>
+  api.call('ctrl/gb28181_bye', { body: { device_id: entry.device, channel_id: entry.channel }, keepalive }).catch(() => {})
+
+export function releaseAll() {
+  for (const entry of held.values()) { clearTimeout(entry.timer); bye(entry, true) }
+  held.clear()
+}
+addEventListener('pagehide', releaseAll)
+// A page out of the back-forward cache has said its byes.
+addEventListener('pageshow', event => { if (event.persisted) location.reload() })
+
+/** Why an invitation failed, in the operator's words; '' when the server's text is all there is to say. */
+export function explain(code, desp) {
+  if (code === 3001) return t('fail.device')
+  const status = Number(/\b([3-6]\d\d) [A-Z]/.exec(desp)?.[1] ?? 0)
+  if ([400, 401, 403, 404, 408, 415, 480, 486, 488, 500, 503].includes(status)) return t('fail.' + (status === 415 ? 488 : status === 401 ? 403 : status === 500 ? 503 : status))
+  if (/no answer|timed? ?out|timeout/i.test(desp)) return t('fail.408')
+  if (/packets|media|key frame|program stream/i.test(desp)) return t('fail.media')
+  if (/already exist|publish/i.test(desp)) return t('fail.name')
+  return ''
+}

@@ -1,0 +1,64 @@
+// One stream in a dialog, or alone on the page (#watch=NAME).
+import { Player } from './player.js'
+import { button, dialog, empty, h, icon, setClass, setText } from './dom.js'
+import { acquire, explain, release } from './invitations.js'
+import { nameOf, playable } from './store.js'
+import { language, t } from './text.js'
+
+function stage(name) {
+  const element = h('.watch-stage', { test: 'watch-stage' })
+  const state = h('span.note', { test: 'watch-state', aria: { live: 'polite' } })
+  const player = new Player(element, playable(name), { muted: true, controls: true, zoom: true, language: language() })
+  player.addEventListener('state', event => setText(state, t('tile.' + ({ playing: 'playing', unsupported: 'faulty', error: 'faulty' }[event.detail.state] ?? 'waiting'))))
+  let shown = false
+  const statistics = button('plain', 'streams', t('statistics'), () => {
+    shown = !shown
+    player.showStatistics(shown)
+    setClass(statistics, 'on', shown)
+    statistics.setAttribute('aria-pressed', String(shown))
+  }, { aria: { pressed: 'false' }, test: 'watch-statistics' })
+  const link = h('a.button', { href: '#watch=' + encodeURIComponent(name), target: '_blank', rel: 'noopener' }, icon('expand'), h('span', null, t('watch.page')))
+  return { element, player, link, bar: h('.row', null, state, h('span.grow'), statistics, link) }
+}
+
+export async function watch(name, title) {
+  let shown
+  await dialog(title, () => { shown = stage(name); return [shown.element, shown.bar] }, { wide: true, test: 'watch' })
+  shown.player.close()
+}
+
+/** Invites the channel for as long as the dialog is open. */
+export async function watchChannel(device, channel) {
+  let shown, open = true, invited = true
+  await dialog(nameOf(channel), () => {
+    const body = h('div', null, h('.watch-stage', null, h('.tile-message', null, h('.spinner'), h('p', null, t('tile.inviting')))))
+    acquire(device.device_id, channel.channel_id).then(stream => {
+      if (!open) return
+      shown = stage(stream)
+      body.replaceChildren(shown.element, shown.bar)
+    }, error => {
+      invited = false
+      if (open) body.replaceChildren(empty('warning', explain(error.code, error.desp) || t('tile.failed'), error.words))
+    })
+    return body
+  }, { wide: true, test: 'watch' })
+  open = false
+  shown?.player.close()
+  if (invited) release(device.device_id, channel.channel_id)
+}
+
+export class WatchPage {
+  constructor(name) {
+    this.name = name
+    this.element = h('section.watch-page')
+  }
+  open() {
+    const { element, player, bar, link } = stage(this.name)
+    this.player = player
+    link.remove()
+    bar.prepend(h('a.button', { href: '#wall' }, icon('back'), h('span', null, t('view.wall'))), h('h2', null, this.name))
+    this.element.replaceChildren(element, bar)
+  }
+  close() { this.player?.close() }
+  destroy() { this.close() }
+}
