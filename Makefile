@@ -13,15 +13,13 @@ build:
 
 # What keeps real time: sockets, players and gateways. Beside tests that compute it would starve on two cores.
 REALTIME = ^(CameraSimulatorTests|EndToEndTests|GatewayTests|TransportTests)\.
-# Further options of the build, as CI's: no index and no debug information take less time.
-BUILD_OPTIONS =
 
 test:
 	@scripts/setup.sh test
-	@swift build --build-tests --explicit-target-dependency-import-check error $(BUILD_OPTIONS)
-	@swift test --skip-build $(BUILD_OPTIONS) --skip '$(REALTIME)'
+	@swift build --build-tests --explicit-target-dependency-import-check error
+	@swift test --skip-build --skip '$(REALTIME)'
 	@# Six at a time: all at once, players and gateways starve one another.
-	@SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=6 swift test --skip-build $(BUILD_OPTIONS) --filter '$(REALTIME)'
+	@SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=6 swift test --skip-build --filter '$(REALTIME)'
 
 lint:
 	@swift format lint --strict --recursive Sources Tests Package.swift

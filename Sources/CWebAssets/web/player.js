@@ -116,11 +116,15 @@ class Reel {
   #url;
   #queue = [];
   #queued = 0;
-  #past = 30;
   #isTrimming = false;
+  #keys = [];
+  /** Whether each append is one frame, so that key frames are seen. */
+  isFramed = false;
 
-  constructor(video, { appended, failed }) {
+  /** @param past seconds that are kept behind the picture. */
+  constructor(video, past, { appended, failed }) {
     this.#video = video;
+    this.past = past;
     this.appended = appended;
     this.failed = failed;
     this.#media = new Source();
@@ -142,6 +146,7 @@ class Reel {
 
   append(bytes) {
     this.#queue.push(bytes);
+    if (this.isFramed) this.#noteKey(bytes);
     this.#queued += bytes.byteLength;
     // A tab that is not let append for long begins anew at the newest key frame.
     if (this.#queued > Reel.maximumQueue) return this.failed('the queue is full');
@@ -152,6 +157,7 @@ class Reel {
   restart() {
     this.#queue = [{ clear: true }];
     this.#queued = 0;
+    this.#keys = [];
     this.#pump();
   }
 
@@ -175,9 +181,7 @@ class Reel {
       while (this.#queue.length && this.#media?.readyState === 'open' && !this.#buffer?.updating) this.#step();
     } catch (error) {
       if (error.name !== 'QuotaExceededError') return this.failed(error.message);
-      const end = this.#video.currentTime - 3;
-      if (this.#buffer.buffered.length && this.#buffer.buffered.start(0) < end) this.#trim(end);
-      else this.failed(error.message);
+      if (!this.#trim(3)) this.failed(error.message);
     }
   }
 
@@ -196,9 +200,7 @@ class Reel {
       this.#queue.shift();
       buffer?.abort();
       if (buffer?.buffered.length) buffer.remove(0, Infinity);
-    } else if (buffer.buffered.length && buffer.buffered.start(0) < this.#video.currentTime - this.#past - 10) {
-      this.#trim(this.#video.currentTime - this.#past);
-    } else {
+    } else if (!(this.#pastLength(buffer) > this.past + 10 && this.#trim(this.past))) {
       let count = this.#queue.findIndex(item => !item.byteLength);
       if (count < 0) count = this.#queue.length;
       const bytes = count === 1 ? next : joined(this.#queue.slice(0, count));
@@ -208,18 +210,42 @@ class Reel {
     }
   }
 
-  #trim(end) {
+  #pastLength({ buffered }) {
+    return buffered.length ? this.#video.currentTime - buffered.start(0) : 0;
+  }
+
+  /** Times of pictures are in 1/90000 s; the layout is that of a fragment with one picture. */
+  #noteKey(bytes) {
+    if (bytes.byteLength < 104) return;
+    const view = new DataView(bytes.buffer ?? bytes, bytes.byteOffset ?? 0);
+    const isPictureRun = view.getUint32(36) === 0x74666864 && view.getUint32(44) === 1 && view.getUint32(72) === 0x7472756E;
+    if (!isPictureRun || view.getUint32(96) !== 0x02000000) return;
+    this.#keys.push((view.getUint32(60) * 2 ** 32 + view.getUint32(64) + view.getInt32(100)) / 90000);
+  }
+
+  /** Cuts what is older, at a key frame: remove() goes on to the next one, and must not take what is being shown. */
+  #trim(seconds) {
+    const length = this.#pastLength(this.#buffer);
+    const now = this.#video.currentTime;
+    let end = now - seconds;
+    if (this.isFramed) {
+      const keys = this.#keys.filter(key => key > now - length + 0.5 && key < now - 1);
+      end = (keys.findLast(key => key <= end) ?? keys[0]) - 0.005;
+    }
+    if (!(end > now - length)) return false;
+    this.#keys = this.#keys.filter(key => key > end);
     this.#isTrimming = true;
     this.#buffer.remove(0, end);
+    return true;
   }
 
   #finish() {
     const { buffered } = this.#buffer;
     if (this.#isTrimming) {
       this.#isTrimming = false;
-      // remove() goes on to the next key frame: a group of pictures longer than the past takes the present with it.
+      // A group of pictures longer than the past: over HTTP key frames are not seen.
       if (!buffered.length || buffered.start(0) > this.#video.currentTime) {
-        this.#past = Math.min(this.#past * 2, 240);
+        this.past = Math.min(this.past * 2, 240);
         return this.failed('a long group of pictures');
       }
     }
@@ -458,8 +484,10 @@ class Stage {
     element.append(frame);
   }
 
-  say(text, isNote = false) {
-    if (this.state.textContent !== text) this.state.textContent = text;
+  say(text, isNote) {
+    if (this.saidNote === isNote && this.state.textContent === text) return;
+    this.saidNote = isNote;
+    this.state.textContent = text;
     this.state.hidden = !text;
     this.state.classList.toggle('gbgate-note', isNote);
   }
@@ -559,6 +587,7 @@ export class Player extends EventTarget {
   #end = new AbortController();
   #timer;
   #reel;
+  #past = 30;
   #disconnect;
   #state = '';
   #mode = 'live';
@@ -581,6 +610,7 @@ export class Player extends EventTarget {
   #isFresh = true;
   #freshUntil = 0;
   #settledAt = 0;
+  #broken = 0;
   #lag = 0;
   #margin = 0;
   #stallAt = -1e6;
@@ -793,6 +823,7 @@ export class Player extends EventTarget {
     if (this.#messages > 1) this.#isIdle = false;
     if (!this.#isIdle) this.#dataAt = performance.now();
     this.#everReceived = true;
+    this.#reel.isFramed = this.#transport === 'ws' && this.#messages > 1;
     this.#reel.append(bytes);
   }
 
@@ -914,7 +945,7 @@ export class Player extends EventTarget {
 
   #newReel() {
     this.#reel?.close();
-    const reel = this.#reel = new Reel(this.#video, {
+    const reel = this.#reel = new Reel(this.#video, this.#past, {
       appended: () => { if (reel === this.#reel) this.#follow(); },
       failed: () => { if (reel === this.#reel) this.#beginAnew(); },
     });
@@ -970,6 +1001,9 @@ export class Player extends EventTarget {
     const isLate = lag > target + 0.3 && (this.#state === 'stalled' || (this.#transport === 'http' && now < this.#freshUntil));
     // Behind a hole there has to be something to play from.
     if (isBroken && last > 0 && lag > 0 && lag < 2.5 && edge - buffered.start(last) < target * 0.7) return;
+    // After a hole a frame may claim a length that the next one cuts.
+    this.#broken = isBroken ? this.#broken + 1 : 0;
+    if (this.#broken === 1) return;
     if (isBroken || isLate) {
       if (isBroken) this.#counts.jumps += 1;
       return this.#seek(edge - target);
@@ -985,6 +1019,7 @@ export class Player extends EventTarget {
 
   #seek(time) {
     const { buffered } = this.#video;
+    this.#broken = 0;
     this.#video.currentTime = Math.max(time, buffered.start(buffered.length - 1));
     this.#lag = this.#options.latency + this.#margin;
     this.#settledAt = performance.now() + 2000;
@@ -1018,6 +1053,7 @@ export class Player extends EventTarget {
   }
 
   #beginAnew() {
+    this.#past = this.#reel?.past ?? this.#past;
     this.#reel?.close();
     this.#reel = undefined;
     this.#retryLater(this.#stage.text.buffering);
@@ -1108,8 +1144,8 @@ export class Player extends EventTarget {
   #enter(state, text, isNote = false) {
     const isNews = state !== this.#state || text !== this.#stage.state.textContent;
     this.#state = state;
-    if (!isNews) return;
     this.#stage.say(text, isNote);
+    if (!isNews) return;
     this.dispatchEvent(new CustomEvent('state', { detail: { state, text } }));
   }
 
