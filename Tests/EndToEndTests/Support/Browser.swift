@@ -5,7 +5,8 @@ import Synchronization
 
 /// A Chromium without a window, which opens one page and lets it report.
 struct Browser {
-    static let installed = ["/usr/bin/chromium-headless-shell", "/usr/bin/chromium"]
+    /// The program itself: what Debian has in /usr/bin is a script, and a signal to that leaves the browser running.
+    static let installed = ["/usr/lib/chromium/chromium-headless-shell", "/usr/lib/chromium/chromium"]
         .first { FileManager.default.isExecutableFile(atPath: $0) }
 
     /// Opens a page of the test's own and returns what its script says by `report(text)`.
