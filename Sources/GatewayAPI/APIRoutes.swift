@@ -1,4 +1,5 @@
 internal import Gateway
+internal import Logging
 
 /// One call of the API.
 struct APIRoute: Sendable {
@@ -74,6 +75,10 @@ extension APIRoute {
             try await control.gb28181Catalog(deviceID: try APIParameters(body: request).deviceID("device_id"))
             return nil
         },
+        "/api/ctrl/log_level": APIRoute(emptyData: tree(LogLevelStat(logLevel: ""))) { request, control in
+            let level = try logLevel(APIParameters(body: request).requiredString("level"))
+            return JSONTreeEncoder.tree(await control.setLogLevel(level))
+        },
         "/api/ctrl/dump_session": APIRoute(
             emptyData: tree(DumpState(streamName: "", sessionID: "", file: ""))
         ) { request, control in
@@ -92,6 +97,16 @@ extension APIRoute {
 
     private static func tree(_ value: some Encodable) -> JSONValue {
         JSONTreeEncoder.tree(value)
+    }
+
+    private static func logLevel(_ name: String) throws -> Logger.Level {
+        // Never less than errors: what goes wrong must be in the log.
+        guard let level = Logger.Level(rawValue: name), level <= .error else {
+            throw ControlError.paramMissing(
+                "level is \"\(name)\", expected trace, debug, info, notice, warning or error"
+            )
+        }
+        return level
     }
 
     private static func startRequest(_ parameters: APIParameters) throws -> StartRTPPubRequest {

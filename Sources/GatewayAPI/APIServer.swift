@@ -36,7 +36,7 @@ package struct APIServer: Service {
 
     package func run() async throws {
         var quiet = logger
-        quiet.logLevel = max(logger.logLevel, .warning)
+        quiet.logLevel = .warning
         let application = Application(
             responder: APIResponder(answerer: answerer),
             server: .http1(configuration: .init(idleTimeout: .seconds(75))),

@@ -42,6 +42,8 @@ package struct CatalogAssembly: Sendable {
     package private(set) var dropped = 0
     /// Items of all parts so far.
     package var count: Int { items.count }
+    /// How many the device says there are.
+    package var announced: Int { sumNum }
 
     private var items: [CatalogItem] = []
     private var indices: [String: Int] = [:]

@@ -22,6 +22,7 @@ package struct Device: Sendable {
     package internal(set) var expires = 3600
     package internal(set) var channels: [CatalogItem] = []
     package internal(set) var catalog = CatalogState.unknown
+    package internal(set) var catalogQuery = CatalogQueryReport()
     package internal(set) var statistics = DeviceStatistics()
 
     var liveness = Liveness()
@@ -49,6 +50,19 @@ package enum CatalogState: String, Equatable, Sendable {
     case complete
     /// Parts were lost; what came is listed.
     case incomplete
+}
+
+/// How the last catalog query went, or goes.
+package struct CatalogQueryReport: Equatable, Sendable {
+    /// Items that came, and as many as the device announced.
+    package var received = 0
+    package var total = 0
+    /// When it was sent, when something came, when it ended: the latest of these, in milliseconds since 1970.
+    package var at: Int64?
+    /// Why it brought nothing, or not all; empty while nothing is wrong.
+    package var fault = ""
+    /// It brought nothing.
+    package var isFailed = false
 }
 
 package struct DeviceStatistics: Equatable, Sendable {

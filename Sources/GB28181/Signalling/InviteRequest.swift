@@ -54,7 +54,7 @@ package enum InviteOutcome: Equatable, Sendable {
     case refused(InviteFailure)
 }
 
-/// Why there is no stream. `text` is for people and holds everything the peer said.
+/// Why there is no stream.
 package struct InviteFailure: Error, Equatable, Sendable {
     package enum Kind: String, Equatable, Sendable {
         case deviceUnknown
@@ -77,15 +77,28 @@ package struct InviteFailure: Error, Equatable, Sendable {
     package var phrase: String?
     /// The peer's Warning header field.
     package var warning: String?
-    package var text: String
+    /// Who was asked for what.
+    package var subject: String
+    /// For people: everything the peer said, and what it was offered.
+    package var reason: String
 
-    package init(kind: Kind, status: Int? = nil, phrase: String? = nil, warning: String? = nil, text: String) {
+    package init(
+        kind: Kind,
+        status: Int? = nil,
+        phrase: String? = nil,
+        warning: String? = nil,
+        subject: String = "",
+        reason: String
+    ) {
         self.kind = kind
         self.status = status
         self.phrase = phrase
         self.warning = warning
-        self.text = text
+        self.subject = subject
+        self.reason = reason
     }
+
+    package var text: String { subject.isEmpty ? reason : "\(subject): \(reason)" }
 }
 
 /// A dialog that must not be forgotten: after a crash it is ended with BYE, or the NVR keeps its session for ever.

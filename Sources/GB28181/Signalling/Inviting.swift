@@ -44,7 +44,11 @@ extension SignallingCore {
         guard let client else {
             return fail(
                 number,
-                .init(kind: .tooManySessions, text: "\(subject(number)): too many SIP transactions are open")
+                .init(
+                    kind: .tooManySessions,
+                    subject: subject(number),
+                    reason: "too many SIP transactions are open"
+                )
             )
         }
         sessions[number]?.client = client
@@ -102,7 +106,8 @@ extension SignallingCore {
     ) {
         guard let client = session.client, let dialog = acknowledge(invite, response, client, session.slot, now: now)
         else {
-            return fail(number, .init(kind: .badAnswer, text: "\(subject(number)): the 200 has no readable To or CSeq"))
+            let reason = "the 200 has no readable To or CSeq"
+            return fail(number, .init(kind: .badAnswer, subject: subject(number), reason: reason))
         }
         do throws(MediaAnswerError) {
             let answer = try MediaAnswer.parse(response.body)
@@ -122,7 +127,8 @@ extension SignallingCore {
                     kind: .badAnswer,
                     status: response.status,
                     phrase: response.phrase,
-                    text: "\(subject(number)): \(error)"
+                    subject: subject(number),
+                    reason: "\(error)"
                 )
             )
             bid(stored(session.request, dialog), now: now)
@@ -172,8 +178,8 @@ extension SignallingCore {
         }
         if response.status == 404 { channelIsMissing(session.slot, session.request.channelID, now: now) }
         let warning = response.headers[.warning]
-        var text = "\(subject(number)): \(response.status) \(response.phrase) (\(offered(session.request)))"
-        if let warning { text += ", warning: \(warning)" }
+        var reason = "\(response.status) \(response.phrase) (\(offered(session.request)))"
+        if let warning { reason += ", warning: \(warning)" }
         fail(
             number,
             InviteFailure(
@@ -181,7 +187,8 @@ extension SignallingCore {
                 status: response.status,
                 phrase: response.phrase,
                 warning: warning,
-                text: text
+                subject: subject(number),
+                reason: reason
             )
         )
     }
@@ -205,8 +212,9 @@ extension SignallingCore {
         sessions[number]?.client = nil
         guard connectionClosed, !session.hasReinvited else {
             let kind: InviteFailure.Kind = connectionClosed ? .connectionClosed : .timeout
-            let reason = connectionClosed ? "the connection closed" : "no final answer"
-            return fail(number, .init(kind: kind, text: "\(subject(number)): \(reason) (\(offered(session.request)))"))
+            let what = connectionClosed ? "the connection closed" : "no final answer"
+            let reason = "\(what) (\(offered(session.request)))"
+            return fail(number, .init(kind: kind, subject: subject(number), reason: reason))
         }
         // Some cameras reconnect at once: wait for that until the invite timeout.
         sessions[number]?.state = .waiting
@@ -262,7 +270,8 @@ extension SignallingCore {
             session.hasProvisional
             ? "the device said that it is working on it, and no final answer came"
             : "no answer: its address may be outdated, or the way loses large datagrams (let it register over TCP then)"
-        let failure = InviteFailure(kind: .timeout, text: "\(subject(number)): \(text) (\(offered(session.request)))")
+        let reason = "\(text) (\(offered(session.request)))"
+        let failure = InviteFailure(kind: .timeout, subject: subject(number), reason: reason)
         abandon(session, now: now)
         fail(number, failure)
     }

@@ -48,13 +48,14 @@ extension SignallingCore {
         schedule(.queries, slot, at: time)
     }
 
-    /// Asks for the catalog now, by the operator's wish. False where the device is not online.
+    /// Asks for the catalog now, by the operator's wish; a query that is under way is joined. False where the device is
+    /// not online.
     package mutating func queryCatalog(
         _ deviceID: String,
         now: NIODeadline
     ) -> (isSent: Bool, actions: [SignallingAction]) {
         guard let slot = slots[deviceID], allDevices[slot].isOnline else { return (false, []) }
-        sendCatalogQuery(slot, now: now)
+        if allDevices[slot].catalog != .querying { sendCatalogQuery(slot, now: now) }
         return (true, take())
     }
 
@@ -82,6 +83,7 @@ extension SignallingCore {
         let assembly = CatalogAssembly(sn: sn, deviceID: deviceID, now: now)
         assemblies[slot] = assembly
         allDevices[slot].catalog = .querying
+        allDevices[slot].catalogQuery = CatalogQueryReport(at: clock.milliseconds(now))
         allDevices[slot].queries.assemblyWakeAt = nil
         scheduleAssembly(slot)
         let body = ManscdpQuery.catalog(sn: sn, deviceID: deviceID).encoded(charset: charset(slot))
@@ -108,18 +110,22 @@ extension SignallingCore {
             allDevices[slot].statistics.failedQueries += 1
             log(.debug, "query-\(deviceID)", "device \(deviceID): DeviceInfo query failed: \(reason)")
         case .catalog(let slot, let deviceID):
-            guard slots[deviceID] == slot else { return }
+            // What came counts, even if the device never answered the query itself.
+            guard slots[deviceID] == slot, allDevices[slot].catalog != .complete else { return }
             log(.info, "query-\(deviceID)", "device \(deviceID): Catalog query failed: \(reason)")
-            catalogFailed(slot, now: now)
+            catalogFailed(slot, reason, now: now)
         default: break
         }
     }
 
-    private mutating func catalogFailed(_ slot: Int, now: NIODeadline) {
+    private mutating func catalogFailed(_ slot: Int, _ reason: String, now: NIODeadline) {
         allDevices[slot].statistics.failedQueries += 1
+        allDevices[slot].catalogQuery.at = clock.milliseconds(now)
+        allDevices[slot].catalogQuery.fault = reason
         if assemblies[slot]?.count ?? 0 == 0 {
             assemblies[slot] = nil
             allDevices[slot].catalog = allDevices[slot].channels.isEmpty ? .unknown : .incomplete
+            allDevices[slot].catalogQuery.isFailed = true
         }
         allDevices[slot].queries.failures += 1
         if allDevices[slot].queries.failures <= 3, allDevices[slot].isOnline {
@@ -160,6 +166,11 @@ extension SignallingCore {
         // Some devices send SN 0 or cut it; with one query outstanding there is no doubt which it is.
         let progress = assembly.receive(part, now: now)
         assemblies[slot] = assembly
+        allDevices[slot].catalogQuery = CatalogQueryReport(
+            received: assembly.count,
+            total: assembly.announced,
+            at: clock.milliseconds(now)
+        )
         follow(progress, slot, now: now)
         scheduleAssembly(slot)
     }
@@ -188,6 +199,7 @@ extension SignallingCore {
         case .partial(let catalog):
             merge(catalog.items, slot, isComplete: false)
             allDevices[slot].catalog = .incomplete
+            allDevices[slot].catalogQuery.fault = Self.missing(catalog)
             publish(slot, isComplete: false)
         case .complete(let catalog):
             assemblies[slot] = nil
@@ -201,18 +213,23 @@ extension SignallingCore {
             assemblies[slot] = nil
             merge(catalog.items, slot, isComplete: false)
             allDevices[slot].catalog = .incomplete
+            allDevices[slot].catalogQuery.fault = Self.missing(catalog)
             publish(slot, isComplete: false)
             log(
                 .warning,
                 "catalog-\(allDevices[slot].id)",
-                "device \(allDevices[slot].id): catalog incomplete, \(catalog.items.count) of \(catalog.sumNum) items came"
+                "device \(allDevices[slot].id): catalog incomplete, \(Self.missing(catalog))"
             )
             planRoutine(slot, now: now)
         case .expired(nil):
             assemblies[slot] = nil
             log(.info, "query-\(allDevices[slot].id)", "device \(allDevices[slot].id): no answer to the Catalog query")
-            catalogFailed(slot, now: now)
+            catalogFailed(slot, "no answer", now: now)
         }
+    }
+
+    private static func missing(_ catalog: CatalogAssembly.Catalog) -> String {
+        "\(catalog.items.count) of \(catalog.sumNum) items came"
     }
 
     /// Takes items over. What a complete catalog does not list any more stays, offline: other parts of the system name it.

@@ -13,7 +13,9 @@ extension SignallingCore {
     ) -> (outcome: InviteOutcome, actions: [SignallingAction]) {
         let subject = "invite \(request.channelID) of device \(request.deviceID)"
         guard let slot = slots[request.deviceID] else {
-            return (.refused(InviteFailure(kind: .deviceUnknown, text: "\(subject): the device is not known")), [])
+            return (
+                .refused(InviteFailure(kind: .deviceUnknown, subject: subject, reason: "the device is not known")), []
+            )
         }
         let key = SessionKey(request)
         if let number = sessionsByKey[key], let session = sessions[number] {
@@ -21,11 +23,13 @@ extension SignallingCore {
             return (.joined(session.id, isStreaming: !session.isCalling), [])
         }
         guard allDevices[slot].isOnline, allDevices[slot].flow != nil else {
-            return (.refused(InviteFailure(kind: .deviceOffline, text: "\(subject): the device is offline")), [])
+            return (
+                .refused(InviteFailure(kind: .deviceOffline, subject: subject, reason: "the device is offline")), []
+            )
         }
         guard sessions.count < configuration.maximumSessions else {
-            let text = "\(subject): \(configuration.maximumSessions) sessions are open already"
-            return (.refused(InviteFailure(kind: .tooManySessions, text: text)), [])
+            let reason = "\(configuration.maximumSessions) sessions are open already"
+            return (.refused(InviteFailure(kind: .tooManySessions, subject: subject, reason: reason)), [])
         }
         statistics.invites += 1
         let number = nextSession
@@ -100,7 +104,11 @@ extension SignallingCore {
     mutating func endSession(_ number: UInt64, _ reason: SessionEnd, saysBye: Bool, now: NIODeadline) {
         guard let session = sessions[number] else { return }
         guard let dialog = session.dialog else {
-            let failure = InviteFailure(kind: .cancelled, text: "\(subject(number)): given up (\(reason.rawValue))")
+            let failure = InviteFailure(
+                kind: .cancelled,
+                subject: subject(number),
+                reason: "given up (\(reason.rawValue))"
+            )
             abandon(session, now: now)
             return fail(number, failure)
         }

@@ -19,6 +19,8 @@ package struct GB28181DeviceStat: Codable, Hashable, Sendable {
     package var userAgent: String
     /// False while parts of the catalog are missing: then `channels` is what came so far.
     package var catalogComplete: Bool
+    /// How the last catalog query went, or goes.
+    package var catalog: GB28181CatalogStat
 
     package init(
         deviceID: String,
@@ -33,7 +35,8 @@ package struct GB28181DeviceStat: Codable, Hashable, Sendable {
         transport: String = "",
         remoteAddr: String = "",
         userAgent: String = "",
-        catalogComplete: Bool = true
+        catalogComplete: Bool = true,
+        catalog: GB28181CatalogStat = GB28181CatalogStat()
     ) {
         self.deviceID = deviceID
         self.deviceName = deviceName
@@ -48,6 +51,7 @@ package struct GB28181DeviceStat: Codable, Hashable, Sendable {
         self.remoteAddr = remoteAddr
         self.userAgent = userAgent
         self.catalogComplete = catalogComplete
+        self.catalog = catalog
     }
 
     private enum CodingKeys: String, CodingKey {
@@ -64,6 +68,7 @@ package struct GB28181DeviceStat: Codable, Hashable, Sendable {
         case remoteAddr = "remote_addr"
         case userAgent = "user_agent"
         case catalogComplete = "catalog_complete"
+        case catalog
     }
 }
 
@@ -79,6 +84,15 @@ package struct GB28181ChannelStat: Codable, Hashable, Sendable {
     package var online: Bool
     package var manufacturer: String
     package var parentID: String
+    /// As the catalog has it, 1 dome to 7; 0 where it does not tell.
+    package var ptzType: Int
+    package var address: String
+    /// It says that it has children.
+    package var parental: Bool
+    /// Why its last invitation failed, or its session ended by itself; empty after one that succeeded.
+    package var lastError: String
+    /// ``WallTime/seconds``; empty without an error.
+    package var lastErrorTime: String
 
     package init(
         channelID: String,
@@ -87,7 +101,12 @@ package struct GB28181ChannelStat: Codable, Hashable, Sendable {
         streamName: String = "",
         online: Bool = true,
         manufacturer: String = "",
-        parentID: String = ""
+        parentID: String = "",
+        ptzType: Int = 0,
+        address: String = "",
+        parental: Bool = false,
+        lastError: String = "",
+        lastErrorTime: String = ""
     ) {
         self.channelID = channelID
         self.channelName = channelName
@@ -96,6 +115,11 @@ package struct GB28181ChannelStat: Codable, Hashable, Sendable {
         self.online = online
         self.manufacturer = manufacturer
         self.parentID = parentID
+        self.ptzType = ptzType
+        self.address = address
+        self.parental = parental
+        self.lastError = lastError
+        self.lastErrorTime = lastErrorTime
     }
 
     private enum CodingKeys: String, CodingKey {
@@ -106,6 +130,11 @@ package struct GB28181ChannelStat: Codable, Hashable, Sendable {
         case online
         case manufacturer
         case parentID = "parent_id"
+        case ptzType = "ptz_type"
+        case address
+        case parental
+        case lastError = "last_error"
+        case lastErrorTime = "last_error_time"
     }
 }
 

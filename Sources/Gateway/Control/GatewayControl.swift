@@ -1,3 +1,5 @@
+package import Logging
+
 /// Everything that the HTTP API may ask of the running gateway.
 ///
 /// The names and the answers are lal's (API v0.4.9) and its GB28181 fork's. Every method may be called from any task;
@@ -8,6 +10,9 @@ package protocol GatewayControl: Sendable {
 
     /// The process, its machine and its settings, for the web console.
     func serverStat() async -> ServerStat
+
+    /// Logs from this level on, in the whole process.
+    func setLogLevel(_ level: Logger.Level) async -> LogLevelStat
 
     /// One stream. Throws 1001 when no such stream is alive.
     func group(_ streamName: String) async throws -> GroupStat
@@ -85,7 +90,7 @@ package protocol GatewayControl: Sendable {
     /// Every device known, online or not, with its channels.
     func gb28181Devices() async -> [GB28181DeviceStat]
 
-    /// Asks a device for its catalog and does not wait for it. Throws 3001.
+    /// Asks a device for its catalog and does not wait for it; a query that is under way is joined. Throws 3001.
     func gb28181Catalog(deviceID: String) async throws
 
     /// The last SIP messages from and to a device, oldest first. Throws 3001.

@@ -75,6 +75,9 @@ package struct ServerStat: Codable, Hashable, Sendable {
     /// Of all sessions that are there.
     package var readKbits: Int
     package var writeKbits: Int
+    package var limits: [LimitStat]
+    /// A level of swift-log, or `off`.
+    package var logLevel: String
     package var urls: [URLTemplate]
     package var gb28181: GB28181
 
@@ -85,6 +88,8 @@ package struct ServerStat: Codable, Hashable, Sendable {
         usage: ProcessUsage,
         groups: [GroupStat],
         devices: [GB28181DeviceStat],
+        limits: [LimitStat],
+        logLevel: String,
         urls: [URLTemplate],
         gb28181: GB28181
     ) {
@@ -106,6 +111,8 @@ package struct ServerStat: Codable, Hashable, Sendable {
         channelsStreaming = devices.reduce(0) { $0 + $1.channels.count { $0.status == "streaming" } }
         readKbits = groups.reduce(0) { $0 + $1.pub.readBitrateKbits + $1.pull.readBitrateKbits }
         writeKbits = groups.reduce(0) { $0 + $1.subs.reduce(0) { $0 + $1.writeBitrateKbits } }
+        self.limits = limits
+        self.logLevel = logLevel
         self.urls = urls
         self.gb28181 = gb28181
     }
@@ -126,6 +133,36 @@ package struct ServerStat: Codable, Hashable, Sendable {
         case channelsStreaming = "channels_streaming"
         case readKbits = "read_kbits"
         case writeKbits = "write_kbits"
+        case limits
+        case logLevel = "log_level"
         case urls, gb28181
+    }
+}
+
+/// How much of a limit is in use.
+package struct LimitStat: Codable, Hashable, Sendable {
+    /// The configuration's key.
+    package var name: String
+    package var used: Int
+    /// 0: no limit.
+    package var limit: Int
+
+    package init(name: String, used: Int, limit: Int) {
+        self.name = name
+        self.used = used
+        self.limit = limit
+    }
+}
+
+/// The `data` of `ctrl/log_level`.
+package struct LogLevelStat: Codable, Hashable, Sendable {
+    package var logLevel: String
+
+    package init(logLevel: String) {
+        self.logLevel = logLevel
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case logLevel = "log_level"
     }
 }

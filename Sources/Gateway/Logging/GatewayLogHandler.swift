@@ -2,7 +2,8 @@ package import Logging
 
 /// Turns swift-log's events into lines of a ``LogOutput``.
 package struct GatewayLogHandler: LogHandler {
-    package var logLevel: Logger.Level = .info
+    /// What this logger leaves out besides.
+    private var ownLevel = Logger.Level.trace
     package var metadata: Logger.Metadata = [:]
     package var metadataProvider: Logger.MetadataProvider?
     private let label: String
@@ -13,12 +14,19 @@ package struct GatewayLogHandler: LogHandler {
         self.output = output
     }
 
+    /// Never below the level of the process.
+    package var logLevel: Logger.Level {
+        get { max(ownLevel, output.level.current ?? .critical) }
+        set { ownLevel = newValue }
+    }
+
     package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
         set { metadata[key] = newValue }
     }
 
     package func log(event: LogEvent) {
+        guard output.level.current != nil else { return }
         var all = metadata
         if let provided = metadataProvider?.get() { all.merge(provided) { _, new in new } }
         if let own = event.metadata { all.merge(own) { _, new in new } }

@@ -18,7 +18,7 @@ package final class LogOutput: Sendable {
 
     let line: LogLine
     let now: @Sendable () -> WallTime
-    private let level: Logger.Level?
+    package let level: LogLevel
     private let toStdout: Bool
     private let pending = Mutex(Pending())
     private let file: Mutex<LogFile>
@@ -27,7 +27,7 @@ package final class LogOutput: Sendable {
     /// - Parameter now: the wall clock; tests give their own.
     package init(section: LogSection, now: @escaping @Sendable () -> WallTime = { .now() }) {
         line = LogLine(section: section)
-        level = section.loggerLevel
+        level = LogLevel(section.loggerLevel)
         toStdout = section.isToStdout
         file = Mutex(LogFile(section: section))
         self.now = now
@@ -37,12 +37,9 @@ package final class LogOutput: Sendable {
         file.withLock { $0.close() }
     }
 
-    /// A logger that writes here, at the configured level.
+    /// A logger that writes here, from ``level`` on.
     package func logger(label: String) -> Logger {
-        guard let level else { return Logger(label: label) { _ in SwiftLogNoOpLogHandler() } }
-        var logger = Logger(label: label) { GatewayLogHandler(label: $0, output: self) }
-        logger.logLevel = level
-        return logger
+        Logger(label: label) { GatewayLogHandler(label: $0, output: self) }
     }
 
     func write(_ text: String) {

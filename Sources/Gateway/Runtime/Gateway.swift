@@ -42,10 +42,11 @@ package final class Gateway: Service {
     let blacklist: AddressBlacklist
     let startTime = WallTime.now()
     let store: DeviceStore?
-    private let streaming: StreamingPorts
+    let streaming: StreamingPorts
+    let logLevel: LogLevel
     /// Threads that write segments and recordings.
     let disk: BlockingPool
-    private let logger: Logger
+    let logger: Logger
 
     private init(
         ports: Ports,
@@ -63,7 +64,8 @@ package final class Gateway: Service {
         store: DeviceStore?,
         streaming: StreamingPorts,
         disk: BlockingPool,
-        logger: Logger
+        logger: Logger,
+        logLevel: LogLevel
     ) {
         self.disk = disk
         self.ports = ports
@@ -81,14 +83,17 @@ package final class Gateway: Service {
         self.store = store
         self.streaming = streaming
         self.logger = logger
+        self.logLevel = logLevel
     }
 
     /// Opens every port that the configuration asks for. On a failure the ones that are open are closed again.
+    /// - Parameter logLevel: what the API changes; nil where nothing logs by it.
     package static func start(
         _ configuration: GatewayConfiguration,
         devices: [ProvisionedDevice] = [],
         group: any EventLoopGroup,
-        logger: Logger
+        logger: Logger,
+        logLevel: LogLevel? = nil
     ) async throws -> Gateway {
         let activity = ActivityLog(logger: logger)
         let expected = StreamExpectation()
@@ -133,6 +138,7 @@ package final class Gateway: Service {
                 devices,
                 group,
                 logger,
+                logLevel ?? LogLevel(logger.logLevel),
                 hub,
                 hls,
                 recording,
@@ -165,6 +171,7 @@ package final class Gateway: Service {
         _ devices: [ProvisionedDevice],
         _ group: any EventLoopGroup,
         _ logger: Logger,
+        _ logLevel: LogLevel,
         _ hub: Hub,
         _ hls: HLSService?,
         _ recording: RecordingService,
@@ -234,7 +241,8 @@ package final class Gateway: Service {
             store: store,
             streaming: streaming,
             disk: disk,
-            logger: logger
+            logger: logger,
+            logLevel: logLevel
         )
     }
 

@@ -6,12 +6,21 @@ internal import Transport
 /// The ports of publishers and players: RTMP, RTSP and media HTTP, plain and with TLS.
 final class StreamingPorts: Sendable {
     let ports: Gateway.Ports
+    /// Where streams are to be had.
+    let urls: [ServerStat.URLTemplate]
     private let rtmp: [RTMPServer]
     private let http: [MediaHTTPServer]
     private let rtsp: [RTSPServer]
 
-    fileprivate init(ports: Gateway.Ports, rtmp: [RTMPServer], http: [MediaHTTPServer], rtsp: [RTSPServer]) {
+    fileprivate init(
+        ports: Gateway.Ports,
+        urls: [ServerStat.URLTemplate],
+        rtmp: [RTMPServer],
+        http: [MediaHTTPServer],
+        rtsp: [RTSPServer]
+    ) {
         self.ports = ports
+        self.urls = urls
         self.rtmp = rtmp
         self.http = http
         self.rtsp = rtsp
@@ -28,6 +37,7 @@ final class StreamingPorts: Sendable {
 /// Opens ``StreamingPorts``.
 struct StreamingPortsOpening {
     private var ports = Gateway.Ports()
+    private var urls: [ServerStat.URLTemplate] = []
     private let configuration: GatewayConfiguration
     private let hub: Hub
     private let hls: HLSService?
@@ -91,6 +101,7 @@ struct StreamingPortsOpening {
                 let port = keep(server)
                 ports.http = ports.http ?? port
                 if services.contains(where: { $0.form == .hls }) { ports.hls = port }
+                urls += services.flatMap { ServerStat.URLTemplate.http($0, port: port, isSecure: false) }
             }
             if configuration.rtsp.enable {
                 let address = configuration.rtsp.addr
@@ -107,13 +118,26 @@ struct StreamingPortsOpening {
             if let server {
                 let port = keep(server)
                 ports.https = ports.https ?? port
+                urls += services.flatMap { ServerStat.URLTemplate.http($0, port: port, isSecure: true) }
             }
         }
         ports.rtsps = await secure(SecureListeners.rtsps(configuration), openRTSP).map { keep($0) }
         return opened
     }
 
-    private var opened: StreamingPorts { StreamingPorts(ports: ports, rtmp: rtmp, http: http, rtsp: rtsp) }
+    private var opened: StreamingPorts {
+        let first: [ServerStat.URLTemplate?] = [
+            ports.rtsp.map { .rtsp(port: $0, isSecure: false) }, ports.rtsps.map { .rtsp(port: $0, isSecure: true) },
+            ports.rtmp.map { .rtmp(port: $0, isSecure: false) }, ports.rtmps.map { .rtmp(port: $0, isSecure: true) },
+        ]
+        return StreamingPorts(
+            ports: ports,
+            urls: first.compactMap(\.self) + urls,
+            rtmp: rtmp,
+            http: http,
+            rtsp: rtsp
+        )
+    }
 
     private mutating func keep(_ server: RTSPServer) -> Int {
         rtsp.append(server)

@@ -19,13 +19,40 @@ extension Signalling {
                 transport: device.flow?.transport.rawValue ?? "",
                 remoteAddr: device.flow.map { "\($0.remoteHost):\($0.remotePort)" } ?? "",
                 userAgent: device.userAgent,
-                catalogComplete: device.catalog != .incomplete
+                catalogComplete: device.catalog != .incomplete,
+                catalog: catalogStat(device)
             )
         }
     }
 
+    private func catalogStat(_ device: Device) -> GB28181CatalogStat {
+        let query = device.catalogQuery
+        let state =
+            switch device.catalog {
+            case .querying: "querying"
+            case _ where query.isFailed: "failed"
+            case .unknown: "none"
+            case .complete: "complete"
+            case .incomplete: "incomplete"
+            }
+        return GB28181CatalogStat(
+            state: state,
+            received: query.received,
+            total: query.total,
+            time: time(query.at),
+            error: query.fault
+        )
+    }
+
+    func seen(_ device: Device) -> String {
+        let last = max(device.keepaliveAt ?? 0, device.registeredAt ?? 0)
+        return last == 0 ? "never" : WallTime(unixMilliseconds: last).seconds
+    }
+
     private func channelStat(_ item: CatalogItem, of deviceID: String) -> GB28181ChannelStat {
-        let session = sessions[ChannelKey(deviceID: deviceID, channelID: item.deviceID)]
+        let key = ChannelKey(deviceID: deviceID, channelID: item.deviceID)
+        let session = sessions[key]
+        let fault = faults[key]
         let isStreaming = session?.state == .streaming
         return GB28181ChannelStat(
             channelID: item.deviceID,
@@ -34,15 +61,23 @@ extension Signalling {
             streamName: session?.streamName ?? "",
             online: item.isOnline,
             manufacturer: item.manufacturer,
-            parentID: item.parentIDs.joined(separator: "/")
+            parentID: item.parentIDs.joined(separator: "/"),
+            ptzType: item.ptzType ?? 0,
+            address: item.address,
+            parental: item.hasChildren,
+            lastError: fault?.text ?? "",
+            lastErrorTime: fault?.at.seconds ?? ""
         )
     }
 
     /// Asks a device for its catalog by the operator's wish. Throws 3001 where it is not online.
     func queryCatalog(_ deviceID: String) throws {
+        guard let device = core.device(deviceID) else { throw ControlError.deviceNotFound(deviceID) }
         let (isSent, actions) = core.queryCatalog(deviceID, now: .now())
+        guard isSent else {
+            throw ControlError(.deviceNotFound, "device \(deviceID) is offline; last seen \(seen(device))")
+        }
         perform(actions)
-        guard isSent else { throw ControlError.deviceNotFound(deviceID) }
     }
 
     /// The last SIP messages of a device.

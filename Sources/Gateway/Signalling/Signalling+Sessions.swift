@@ -43,10 +43,10 @@ extension Signalling {
         guard !isStopping else { throw ControlError.inviteFailed("the gateway is stopping") }
         if sessions[key] != nil { return try await join(key) }
         guard device.isOnline, let flow = device.flow else {
-            throw ControlError.inviteFailed("device \(key.deviceID) is offline; last seen \(seen(device))")
+            throw refused(key, "device \(key.deviceID) is offline; last seen \(seen(device))")
         }
         guard let ssrc = ssrcs.allocate() else {
-            throw ControlError.inviteFailed("all \(SSRCAllocator.capacity) SSRCs of this domain are in use")
+            throw refused(key, "all \(SSRCAllocator.capacity) SSRCs of this domain are in use")
         }
         let transport = request.transport.map(MediaTransportKind.init) ?? settings.transports[key.deviceID] ?? .udp
         sessionNumber += 1
@@ -75,7 +75,7 @@ extension Signalling {
         do {
             handle = try await media.open(wanted)
         } catch {
-            let failure = ControlError.inviteFailed("\(error)")
+            let failure = refused(key, "\(error)")
             if sessions[key]?.number == number { finish(key, failure) }
             undone.removeValue(forKey: number)?.resume()
             throw failure
@@ -93,6 +93,12 @@ extension Signalling {
             sessions[key]?.waiting.append(continuation)
             startInvite(key, handle, host: host, ssrc: ssrc)
         }
+    }
+
+    /// An invitation that did not get as far as the camera.
+    private func refused(_ key: ChannelKey, _ why: String) -> ControlError {
+        faults.note(why, of: key, at: .now())
+        return .inviteFailed(why)
     }
 
     private func join(_ key: ChannelKey) async throws -> GB28181InviteStarted {
@@ -134,6 +140,7 @@ extension Signalling {
             sessions[key]?.id = id
             keys[id] = key
         case .refused(let failure):
+            faults.note(failure.reason, of: key, at: .now())
             finish(key, ControlError.inviteFailed(failure.text))
         }
         perform(actions)
@@ -184,6 +191,7 @@ extension Signalling {
             return perform(core.end(id, .stopped, now: .now()))
         }
         sessions[key]?.state = .streaming
+        faults.clear(key)
         let remote = core.device(key.deviceID)?.flow?.remoteHost
         handle.answered(
             ssrc: answer.ssrc.flatMap { $0.value == 0 ? nil : $0.value },
@@ -201,7 +209,12 @@ extension Signalling {
 
     func failed(_ id: MediaSessionID, _ failure: InviteFailure) {
         guard let key = keys[id] else { return }
-        let why = sessions[key]?.mediaEnd.map { ": \($0.text)" } ?? ""
+        let why = (sessions[key]?.mediaEnd.map { ": \($0.text)" } ?? "") + advice(failure, sessions[key]?.transport)
+        // Who takes his wish back, or kicks, knows why.
+        let end = sessions[key]?.mediaEnd
+        if end.map({ $0 != .kicked }) ?? (failure.kind != .cancelled) {
+            faults.note(failure.reason + why, of: key, at: .now())
+        }
         finish(key, ControlError.inviteFailed(failure.text + why))
     }
 
@@ -212,6 +225,9 @@ extension Signalling {
             "session of channel \(key.channelID) ended",
             metadata: ["device": "\(key.deviceID)", "why": "\(why)"]
         )
+        if session.mediaEnd.map({ $0 != .kicked }) ?? [.deviceBye, .deviceOffline].contains(reason) {
+            faults.note(session.mediaEnd?.text ?? reason.explanation, of: key, at: .now())
+        }
         finish(key, ControlError.inviteFailed("the session ended: \(why)"))
     }
 
@@ -224,9 +240,20 @@ extension Signalling {
         for continuation in session.waiting { continuation.resume(throwing: failure) }
     }
 
-    private func seen(_ device: Device) -> String {
-        let last = max(device.keepaliveAt ?? 0, device.registeredAt ?? 0)
-        return last == 0 ? "never" : WallTime(unixMilliseconds: last).seconds
+    private func advice(_ failure: InviteFailure, _ transport: MediaTransportKind?) -> String {
+        failure.status == 488 && transport != nil && transport != .udp ? "; set is_tcp_flag 0" : ""
+    }
+
+}
+
+extension SessionEnd {
+    /// For what the device did.
+    fileprivate var explanation: String {
+        switch self {
+        case .deviceBye: "the device ended the session"
+        case .deviceOffline: "the device went offline"
+        case .released, .stopped, .finished: rawValue
+        }
     }
 }
 

@@ -19,6 +19,7 @@ actor Signalling {
     var ssrcs: SSRCAllocator
     var sessions: [ChannelKey: ChannelSession] = [:]
     var keys: [MediaSessionID: ChannelKey] = [:]
+    var faults = ChannelFaults()
     private var socket: SIPSocket?
     private var inbox: SignallingInbox?
     private var timer: Scheduled<Void>?

@@ -66,7 +66,13 @@ struct Running {
         }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: max(System.coreCount, 1))
         do {
-            let gateway = try await Gateway.start(configuration, devices: provisioned, group: group, logger: logger)
+            let gateway = try await Gateway.start(
+                configuration,
+                devices: provisioned,
+                group: group,
+                logger: logger,
+                logLevel: output.level
+            )
             var api: APIServer?
             if configuration.httpApi.enable {
                 api = try APIServer(
@@ -93,7 +99,7 @@ struct Running {
         if let api { services.append(api) }
         // At debug level a group prints its services, and with them every member of theirs.
         var quiet = logger
-        quiet.logLevel = max(logger.logLevel, .notice)
+        quiet.logLevel = .notice
         let all = ServiceGroup(
             configuration: .init(
                 services: (services + others).map { .init(service: $0) },

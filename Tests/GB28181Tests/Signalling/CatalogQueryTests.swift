@@ -108,6 +108,41 @@ struct CatalogQueryTests {
         #expect(world.core.device(cameraID)?.catalog == .complete)
     }
 
+    @Test("a query tells how it goes; a wish for one joins that which is under way")
+    func reportsProgress() {
+        var world = World()
+        world.cameras[0].answersQueries = false
+        func report(_ world: World) -> CatalogQueryReport? { world.core.device(cameraID)?.catalogQuery }
+        func ask(_ world: inout World) {
+            let (isSent, actions) = world.core.queryCatalog(cameraID, now: world.now)
+            #expect(isSent)
+            world.apply(actions)
+            world.run(50)
+        }
+        func queries(_ world: World) -> Int { bodies(world).filter { $0.1.contains("Catalog") }.count }
+        #expect(world.core.queryCatalog(cameraID, now: world.now).isSent == false)
+        world.camera { $0.register(now: $1) }
+        world.run(20)
+        #expect(report(world) == CatalogQueryReport())
+        world.run(2000)
+        ask(&world)
+        #expect(queries(world) == 1)
+        #expect(report(world)?.received == 0 && report(world)?.at != nil)
+        let sn = lastQuery(world)
+        world.camera { $0.message(part(["a", "b"], sum: 3, sn: sn), now: $1) }
+        world.run(50)
+        #expect(report(world)?.received == 2 && report(world)?.total == 3 && report(world)?.fault == "")
+        ask(&world)
+        #expect(queries(world) == 1)
+        world.run(4000)
+        #expect(report(world)?.fault == "2 of 3 items came" && report(world)?.isFailed == false)
+        ask(&world)
+        #expect(queries(world) == 2)
+        #expect(report(world)?.received == 0 && report(world)?.fault == "")
+        world.run(16_000)
+        #expect(report(world)?.isFailed == true && report(world)?.fault == "no answer")
+    }
+
     @Test("what a complete catalog leaves out goes offline, an empty or partial one changes nothing")
     func marksMissingChannels() {
         var world = World()

@@ -14,7 +14,7 @@ struct SessionTests {
     }
 
     private func started(_ outcome: InviteOutcome) throws -> MediaSessionID {
-        guard case .started(let id) = outcome else { throw InviteFailure(kind: .cancelled, text: "\(outcome)") }
+        guard case .started(let id) = outcome else { throw InviteFailure(kind: .cancelled, reason: "\(outcome)") }
         return id
     }
 

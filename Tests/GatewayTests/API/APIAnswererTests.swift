@@ -138,6 +138,22 @@ struct APIFixture {
         #expect(api.control.asked == [#"stop stream("ps1")"#, #"stop session("PSPUB1")"#])
     }
 
+    @Test(arguments: ["", "off", "critical", "Info", "2"]) func otherLogLevelsAreRefused(_ level: String) async {
+        let answer = await api.post("/api/ctrl/log_level", #"{"level":"\#(level)"}"#)
+        #expect(answer.hasPrefix(#"{"error_code":1002,"desp":"param missing","data":{"log_level":""}"#), "\(answer)")
+        #expect(answer.contains("expected trace, debug, info, notice, warning or error"))
+    }
+
+    @Test(arguments: ["{}", #"{"device_id":7}"#, #"{"device_id":""}"#, #"{"device_id":"a b"}"#])
+    func aCatalogNeedsADevice(_ body: String) async {
+        #expect(await api.post("/api/ctrl/gb28181_catalog", body).hasPrefix(#"{"error_code":1002,"#))
+    }
+
+    @Test func theCatalogOfAnUnknownDeviceIs3001() async {
+        let answer = await api.post("/api/ctrl/gb28181_catalog", #"{"device_id":"34020000001320000009"}"#)
+        #expect(answer == #"{"error_code":3001,"desp":"device not found: 34020000001320000009"}"#)
+    }
+
     @Test func inviteDefaultsTheStreamName() async {
         let answer = await api.post(
             "/api/ctrl/gb28181_invite",

@@ -1,4 +1,5 @@
 import Gateway
+import Logging
 
 extension FakeControl {
     func serverStat() async -> ServerStat {
@@ -16,6 +17,8 @@ extension FakeControl {
             usage: usage,
             groups: [],
             devices: [],
+            limits: [LimitStat(name: "limits.max_streams", used: 3, limit: 5000)],
+            logLevel: "info",
             urls: [.init("RTSP", "rtsp://{host}:5544/live/{stream}")],
             gb28181: .init(
                 enabled: true,
@@ -27,6 +30,10 @@ extension FakeControl {
                 passwordRequired: true
             )
         )
+    }
+
+    func setLogLevel(_ level: Logger.Level) async -> LogLevelStat {
+        LogLevelStat(logLevel: level.rawValue)
     }
 
     func gb28181Catalog(deviceID: String) async throws {

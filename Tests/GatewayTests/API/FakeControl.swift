@@ -185,15 +185,34 @@ final class FakeControl: GatewayControl {
                         status: "streaming",
                         streamName: "\(Self.device)_\(Self.channel)",
                         manufacturer: "Hikvision",
-                        parentID: Self.device
-                    )
+                        parentID: Self.device,
+                        ptzType: 3,
+                        address: "Main street 1"
+                    ),
+                    GB28181ChannelStat(
+                        channelID: "34020000001320000003",
+                        channelName: "Camera 02",
+                        status: "idle",
+                        manufacturer: "Hikvision",
+                        parentID: Self.device,
+                        lastError:
+                            "488 Not Acceptable Here (offered TCP passive to 192.0.2.64:5060); set is_tcp_flag 0",
+                        lastErrorTime: "2026-11-21 10:34:11"
+                    ),
                 ],
                 manufacturer: "Hikvision",
                 model: "DS-2CD",
                 firmware: "V5.7",
                 transport: "udp",
                 remoteAddr: "192.0.2.64:5060",
-                userAgent: "IP Camera"
+                userAgent: "IP Camera",
+                catalogComplete: false,
+                catalog: GB28181CatalogStat(
+                    state: "querying",
+                    received: 2,
+                    total: 16,
+                    time: "2026-11-21 10:34:12"
+                )
             )
         ]
     }

@@ -89,6 +89,30 @@ final class TestClock: Sendable {
         #expect(folder.names.isEmpty)
     }
 
+    @Test func theLevelChangesForLoggersThatAreThere() throws {
+        let output = output { $0.level = 4 }
+        let logger = output.logger(label: "x")
+        var quiet = logger
+        quiet.logLevel = .warning
+        logger.info("before")
+        output.level.set(.debug)
+        #expect(logger.logLevel == .debug && quiet.logLevel == .warning)
+        logger.debug("after")
+        quiet.info("less is said of others")
+        output.level.set(nil)
+        logger.critical("off")
+        output.level.set(.info)
+        logger.debug("too little")
+        output.flush()
+        #expect(try logged().split(separator: "\n").map { $0.suffix(5) } == ["after"])
+    }
+
+    @Test(arguments: [(nil, "off"), (Logger.Level.trace, "trace"), (.notice, "notice"), (.critical, "critical")])
+    func levelsHaveNames(_ level: Logger.Level?, _ name: String) {
+        #expect(LogLevel(level).name == name)
+        #expect(LogLevel(level).current == level)
+    }
+
     @Test func aNewDayIsANewFile() throws {
         let output = output()
         let logger = output.logger(label: "x")

@@ -19,6 +19,7 @@ struct SimulatedSite: Sendable {
         cameras count: Int = 1,
         configure: (inout GatewayConfiguration) -> Void = { _ in },
         devices: [ProvisionedDevice] = [],
+        hasPictures: Bool = true,
         _ test: (SimulatedSite) async throws -> Void
     ) async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
@@ -29,7 +30,9 @@ struct SimulatedSite: Sendable {
         let gateway = try await Gateway.start(configuration, devices: devices, group: group, logger: logger)
         let root = #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
         let clip = "/\(root)/devices/simulated/clips/gate.h264"
-        let cameras = (1...count).map { CameraConfiguration.numbered($0, password: password, clip: clip) }
+        let cameras = (1...count).map {
+            CameraConfiguration.numbered($0, password: password, clip: hasPictures ? clip : nil)
+        }
         let simulation = try await CameraSimulation(
             cameras: cameras,
             platform: PlatformConfiguration(
