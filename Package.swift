@@ -54,6 +54,7 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
+        .systemLibrary(name: "CZLib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CSockets"),
         // The web console's files, by #embed.
         .target(name: "CWebAssets", exclude: ["web"]),
@@ -96,7 +97,7 @@ let package = Package(
         .target(
             name: "GatewayAPI",
             dependencies: [
-                "CWebAssets", "Gateway", "Streaming", "Wire", logging, nioCore,
+                "CWebAssets", "CZLib", "Gateway", "Streaming", "Wire", logging, nioCore,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],

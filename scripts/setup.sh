@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the build and the tests need on Debian 12, only what is missing. Usage: scripts/setup.sh build|test
 set -eu
-packages="git pkg-config libxml2-dev libsqlite3-dev"
+packages="git pkg-config libxml2-dev libsqlite3-dev zlib1g-dev"
 # The tests' judges: what others wrote, as publishers, players and the other end of relays.
 judges="ffmpeg curl openssl python3-pip libnginx-mod-rtmp gstreamer1.0-tools gstreamer1.0-plugins-base
     gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-rtsp

@@ -6,8 +6,13 @@ package struct WebAsset: Sendable {
     package let name: String
     package let contentType: String
     package let body: ByteBuffer
+    /// The same by gzip; nil where that is not less.
+    package let compressed: ByteBuffer?
     /// Changes with the content.
     package let tag: String
+
+    /// Of ``compressed``: a strong tag is of the bytes that are sent (RFC 9110 8.8.3.3).
+    var compressedTag: String { "\"\(tag.dropFirst().dropLast())-gzip\"" }
 
     /// All files, by name.
     package static let all: [String: WebAsset] = {
@@ -19,6 +24,8 @@ package struct WebAsset: Sendable {
         name = String(cString: asset.name)
         contentType = String(cString: asset.content_type)
         body = ByteBuffer(bytes: UnsafeBufferPointer(start: asset.bytes, count: asset.length))
+        let gzip = Gzip.compress(Array(body.readableBytesView)).map { ByteBuffer(bytes: $0) }
+        compressed = gzip.flatMap { [body] in $0.readableBytes < body.readableBytes ? $0 : nil }
         tag = "\"\(Self.hash(body.readableBytesView))\""
     }
 
@@ -46,7 +53,7 @@ package struct WebAsset: Sendable {
             var text = candidate.drop { $0 == " " || $0 == "\t" }
             while text.last == " " || text.last == "\t" { text.removeLast() }
             // A proxy that compressed it may have made the tag a weak one.
-            return text == "*" || text == tag || text == "W/\(tag)"
+            return [tag, compressedTag].contains { text == $0 || text == "W/\($0)" } || text == "*"
         }
     }
 }

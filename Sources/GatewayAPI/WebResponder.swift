@@ -14,19 +14,24 @@ enum WebResponder {
             return Response(status: .methodNotAllowed, headers: [.allow: "GET, HEAD"])
         }
         var headers = headers(of: asset)
+        let accepted = request.headers[.acceptEncoding].map { Gzip.isAccepted($0) } ?? false
+        let compressed = accepted ? asset.compressed : nil
+        if compressed != nil { headers[.eTag] = asset.compressedTag }
         if let known = request.headers[.ifNoneMatch], asset.matches(known) {
             return Response(status: .notModified, headers: headers)
         }
         headers[.contentType] = asset.contentType
-        headers[.contentLength] = "\(asset.body.readableBytes)"
-        let body = request.method == .head ? ResponseBody() : ResponseBody(byteBuffer: asset.body)
+        if compressed != nil { headers[.contentEncoding] = "gzip" }
+        let bytes = compressed ?? asset.body
+        headers[.contentLength] = "\(bytes.readableBytes)"
+        let body = request.method == .head ? ResponseBody() : ResponseBody(byteBuffer: bytes)
         return Response(status: .ok, headers: headers, body: body)
     }
 
     private static func headers(of asset: WebAsset) -> HTTPFields {
         var headers: HTTPFields = [
             .eTag: asset.tag, .cacheControl: "no-cache", .contentSecurityPolicy: policy,
-            .xContentTypeOptions: "nosniff",
+            .xContentTypeOptions: "nosniff", .vary: "Accept-Encoding",
         ]
         var others = [("Referrer-Policy", "no-referrer"), ("X-Frame-Options", "DENY")]
         if asset.isShared {

@@ -3,8 +3,8 @@ import Testing
 /// Imports point downwards: a target imports only targets that stand before it, and that Package.swift lists for it.
 @Suite struct LayerTests {
     static let layers = [
-        "CLibXML2", "CSockets", "CWebAssets", "Wire", "SIP", "GB28181", "Media", "Streaming", "Recording", "Hub",
-        "Transport", "Gateway", "GatewayAPI", "CameraSimulator", "gbgate",
+        "CLibXML2", "CZLib", "CSockets", "CWebAssets", "Wire", "SIP", "GB28181", "Media", "Streaming", "Recording",
+        "Hub", "Transport", "Gateway", "GatewayAPI", "CameraSimulator", "gbgate",
     ]
 
     /// No socket, event loop, clock or task: what these must not import.

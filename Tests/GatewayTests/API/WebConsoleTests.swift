@@ -2,6 +2,19 @@ import Foundation
 import GatewayAPI
 import Testing
 
+extension RawHTTP {
+    /// The header fields of an answer, their names in small letters.
+    static func head(_ request: String, port: Int) async throws -> [String: String] {
+        let lines = try await exchange(request, port: port).components(separatedBy: "\r\n")
+        let fields = lines.dropFirst().compactMap { line -> (String, String)? in
+            guard let colon = line.firstIndex(of: ":") else { return nil }
+            let value = line[line.index(after: colon)...].trimmingCharacters(in: .whitespaces)
+            return (line[..<colon].lowercased(), value)
+        }
+        return Dictionary(fields) { first, _ in first }
+    }
+}
+
 extension APIServerTests {
     @Test("The console is served to whoever asks, token or not", arguments: ["/", "/index.html", "/lal.html"])
     func servesTheConsole(path: String) async throws {
@@ -31,6 +44,27 @@ extension APIServerTests {
             #expect(head.hasPrefix("HTTP/1.1 200 OK\r\n") && head.hasSuffix("\r\n\r\n"))
             let post = try await RawHTTP.exchange(get("/player.js", method: "POST"), port: port)
             #expect(post.hasPrefix("HTTP/1.1 405 "))
+        }
+    }
+
+    @Test("Who takes gzip gets it, under a tag of its own; the whole page is below 150 KB on the wire")
+    func compresses() async throws {
+        let sent = WebAsset.all.values.reduce(0) { $0 + ($1.compressed ?? $1.body).readableBytes }
+        #expect(sent < 150_000, "\(sent)")
+        try await withServer { port in
+            let plain = try await RawHTTP.head(get("/player.js", method: "HEAD"), port: port)
+            #expect(plain["content-encoding"] == nil && plain["vary"] == "Accept-Encoding")
+            let ask = get("/player.js", method: "HEAD", headers: "Accept-Encoding: br;q=1, gzip;q=0.8\r\n")
+            let packed = try await RawHTTP.head(ask, port: port)
+            #expect(packed["content-encoding"] == "gzip")
+            #expect(packed["etag"] != plain["etag"])
+            let length = try #require(packed["content-length"].flatMap { Int($0) })
+            #expect(length < 30_000, "\(length)")
+            let tag = try #require(packed["etag"])
+            let again = get("/player.js", headers: "If-None-Match: \(tag)\r\nAccept-Encoding: gzip\r\n")
+            #expect(try await RawHTTP.exchange(again, port: port).hasPrefix("HTTP/1.1 304 "))
+            let refused = get("/player.js", method: "HEAD", headers: "Accept-Encoding: gzip;q=0, deflate\r\n")
+            #expect(try await RawHTTP.head(refused, port: port)["content-encoding"] == nil)
         }
     }
 
