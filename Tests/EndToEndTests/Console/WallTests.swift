@@ -1,0 +1,114 @@
+import CameraSimulator
+import Foundation
+import Gateway
+import Testing
+
+/// The wall, used as an operator does.
+@Suite(
+    .timeLimit(.minutes(3)),
+    .enabled(if: Browser.installed != nil, "chromium-headless-shell is missing")
+)
+struct WallTests {
+    private static func cameras(_ count: Int, clip: String = Project.gateClip) -> [CameraConfiguration] {
+        (1...count).map { .numbered($0, password: Site.password, clip: clip) }
+    }
+
+    private static func tiles(_ state: String) -> String {
+        "document.querySelectorAll('[data-test=tile][data-state=\(state)]').length"
+    }
+
+    /// Unfolds every device of the tree.
+    private static func unfold(_ browser: DrivenBrowser, _ count: Int) async throws {
+        try await browser.wait(until: "document.querySelectorAll('[data-test=tree-device]').length === \(count)")
+        // Few devices are unfolded from the start.
+        try await browser.run(
+            "document.querySelectorAll('[data-test=tree-device][aria-expanded=false] .twist').forEach(twist => twist.click())"
+        )
+        try await browser.wait(until: "document.querySelectorAll('[data-test=tree-channel]').length === \(count)")
+    }
+
+    private static func channel(_ index: Int) -> String {
+        let camera = CameraConfiguration.numbered(index)
+        return "[data-test=tree-channel][data-key=\"\(camera.id)/\(camera.channels[0].id)\"]"
+    }
+
+    @Test("Four cameras are put on the wall, dragged and clicked; they play, also after the page is loaded again")
+    func fourPlay() async throws {
+        try await Turnstile.realTime.pass {
+            try await Site.run(password: Site.password) { site in
+                try await site.withCameras(Self.cameras(4)) { _ in
+                    try await DrivenBrowser.run { browser in
+                        try await browser.open("http://127.0.0.1:\(site.api.port)/#wall")
+                        try await Self.unfold(browser, 4)
+                        try await browser.drag(
+                            from: browser.place(of: Self.channel(1)),
+                            to: browser.place(of: "[data-test=tile][data-index=\"3\"]")
+                        )
+                        try await browser.click("[data-test=tile][data-index=\"0\"]")
+                        for index in 2...4 { try await browser.click(Self.channel(index)) }
+                        try await browser.wait(until: "\(Self.tiles("playing")) === 4", limit: .seconds(30))
+                        let first = try await browser.screenshot()
+                        let watched = try await browser.watch("[data-test=wall]")
+                        #expect(watched.count == 4 && watched.allSatisfy { $0.faults.isEmpty }, "\(watched)")
+                        #expect(watched.allSatisfy { $0.width == 640 && $0.height == 360 }, "\(watched)")
+                        #expect(try await browser.screenshot() != first)
+
+                        try await browser.run("location.reload()")
+                        try await browser.wait(until: "\(Self.tiles("playing")) === 4", limit: .seconds(30))
+                        let again = try await browser.watch("[data-test=wall]")
+                        #expect(again.count == 4 && again.allSatisfy { $0.faults.isEmpty }, "\(again)")
+                        #expect(browser.complaints.isEmpty, "\(browser.complaints)")
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("H.265, which this Chromium does not decode, is named on its tile") func namesWhatItCannotPlay() async throws
+    {
+        try await Turnstile.realTime.pass {
+            try await Site.run(password: Site.password) { site in
+                try await site.withCameras(Self.cameras(1, clip: Project.yardClip)) { _ in
+                    try await DrivenBrowser.run { browser in
+                        try await browser.prefer(language: "en")
+                        try await browser.open("http://127.0.0.1:\(site.api.port)/#wall")
+                        try await Self.unfold(browser, 1)
+                        try await browser.click(Self.channel(1))
+                        try await browser.wait(until: "\(Self.tiles("faulty")) === 1", limit: .seconds(30))
+                        let text: String = try await browser.evaluate(
+                            "document.querySelector('[data-test=tile][data-state=faulty]').textContent"
+                        )
+                        #expect(text.contains("H.265 (hvc1."), "\(text)")
+                        #expect(browser.complaints.isEmpty, "\(browser.complaints)")
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("A wrong token is refused in words, the right one opens the console") func asksForTheToken() async throws {
+        try await Site.run {
+            $0.httpApi.token = Secret("right")
+        } _: { site in
+            try await DrivenBrowser.run { browser in
+                try await browser.prefer(language: "en")
+                try await browser.open("http://127.0.0.1:\(site.api.port)/")
+                try await browser.wait(until: "document.querySelector('[data-test=login-form]')")
+                try await browser.click("[data-test=token]")
+                try await browser.type("wrong")
+                try await browser.click("[data-test=login]")
+                try await browser.wait(
+                    until: "/wrong|not/i.test(document.querySelector('[data-test=login-error]').textContent)"
+                )
+                #expect(try await browser.evaluate("document.querySelector('[data-test=nav-wall]') === null") == true)
+                try await browser.run("document.querySelector('[data-test=token]').select()")
+                try await browser.type("right")
+                try await browser.press("Enter")
+                try await browser.wait(until: "document.querySelector('[data-test=nav-wall]')")
+                let stored: String = try await browser.evaluate("JSON.stringify({ ...localStorage })")
+                #expect(!stored.contains("right"), "\(stored)")
+                #expect(browser.complaints.isEmpty, "\(browser.complaints)")
+            }
+        }
+    }
+}
