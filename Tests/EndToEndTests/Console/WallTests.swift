@@ -53,8 +53,12 @@ struct WallTests {
                         #expect(watched.allSatisfy { $0.width == 640 && $0.height == 360 }, "\(watched)")
                         #expect(try await browser.screenshot() != first)
 
-                        try await browser.run("location.reload()")
-                        try await browser.wait(until: "\(Self.tiles("playing")) === 4", limit: .seconds(30))
+                        // The page that is left answers for a while.
+                        try await browser.run("globalThis.isLeft = true; location.reload()")
+                        try await browser.wait(
+                            until: "!globalThis.isLeft && \(Self.tiles("playing")) === 4",
+                            limit: .seconds(30)
+                        )
                         let again = try await browser.watch("[data-test=wall]")
                         #expect(again.count == 4 && again.allSatisfy { $0.faults.isEmpty }, "\(again)")
                         #expect(browser.complaints.isEmpty, "\(browser.complaints)")
