@@ -118,6 +118,36 @@ struct DrivenBrowserTests {
         }
     }
 
+    @Test func aClickWaitsForWhatIsNotThereYetAndSaysWhatIsInItsWay() async throws {
+        try await DrivenBrowser.run { browser in
+            try await browser.open(
+                Self.page(
+                    """
+                    <button id=late hidden>late</button><button id=never hidden>never</button>
+                    <button id=under style='position:absolute;left:0;top:300px'>under</button>
+                    <div id=cover style='position:absolute;left:0;top:250px;width:400px;height:200px'></div>
+                    <script>
+                    clicks = 0;
+                    late.onclick = () => clicks++;
+                    setTimeout(() => {
+                      late.hidden = false;
+                      let left = 0;
+                      const move = () => { late.style.marginLeft = (left += 20) + 'px'; if (left < 400) setTimeout(move, 15) };
+                      move();
+                    }, 300);
+                    </script>
+                    """
+                )
+            )
+            try await browser.click("#late")
+            #expect(try await browser.evaluate("clicks") == 1)
+            for (selector, why) in [("#never", "not shown"), ("#under", "covered by"), ("#nobody", "there is no")] {
+                let refusal = await #expect(throws: PageException.self) { try await browser.click(selector) }
+                #expect(refusal?.text.contains(why) == true, "\(String(describing: refusal))")
+            }
+        }
+    }
+
     @Test func theBrowserIsGoneAfterwards() async throws {
         let process = try await DrivenBrowser.run { $0.process }
         #expect(!process.isRunning)

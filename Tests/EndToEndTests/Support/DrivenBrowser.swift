@@ -118,17 +118,30 @@ final class DrivenBrowser: Sendable {
         try await tell("Input.insertText", ["text": .text(text)])
     }
 
-    /// The middle of an element, scrolled into view.
+    /// The middle of an element, scrolled into view: once it is shown, at rest and not covered, as a user waits too.
     func place(of selector: String) async throws -> Point {
         let name = String(decoding: try JSONEncoder().encode(selector), as: UTF8.self)
         return try await evaluate(
             """
-            (() => {
-              const element = document.querySelector(\(name));
-              if (!element) throw new Error('there is no ' + \(name));
-              element.scrollIntoView({ block: 'nearest', behavior: 'instant' });
-              const box = element.getBoundingClientRect();
-              return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+            (async () => {
+              const end = performance.now() + 5000;
+              let why = '', before = '';
+              while (performance.now() < end) {
+                const element = document.querySelector(\(name));
+                element?.scrollIntoView({ block: 'nearest', behavior: 'instant' });
+                const box = element?.getBoundingClientRect();
+                const at = box && { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+                const now = JSON.stringify(box ?? null), top = at && document.elementFromPoint(at.x, at.y);
+                if (!element) why = 'there is no ';
+                else if (!box.width || !box.height) why = 'not shown: ';
+                else if (now !== before) why = 'it moves: ';
+                else if (!top || !element.contains(top)) why = `covered by ${top?.outerHTML.slice(0, 80)}: `;
+                else return at;
+                before = now;
+                // Frames do not come in a page that nothing happens on.
+                await new Promise(done => setTimeout(done, 30));
+              }
+              throw new Error(why + \(name));
             })()
             """
         )
