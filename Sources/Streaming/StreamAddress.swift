@@ -36,14 +36,31 @@ package struct StreamAddress: Hashable, Sendable {
         self.app = items.joined(separator: "/")
         self.stream = String(stream)
         self.query = query
-        // A slash with a combining mark is another letter, and still a slash in a file name.
-        guard !self.stream.utf8.contains(UInt8(ascii: "/")) else { throw .forbidden }
-        for name in [self.app, self.stream] {
-            guard name.utf8.count <= Self.maximumLength else { throw .tooLong }
-            guard !name.contains(".."), name != ".", name.unicodeScalars.allSatisfy(Self.isAllowed) else {
+        try Self.checkText(self.app)
+        try Self.check(self.stream)
+    }
+
+    /// Whether a stream can have this name: names become file names and parts of log lines.
+    package static func check(_ name: String) throws(Fault) {
+        guard !name.isEmpty else { throw .empty }
+        // A slash with a combining mark is another letter, and still a slash in a file name: bytes are looked at.
+        guard !name.utf8.contains(UInt8(ascii: "/")) else { throw .forbidden }
+        try checkText(name)
+    }
+
+    private static func checkText(_ text: String) throws(Fault) {
+        guard text.utf8.count <= maximumLength else { throw .tooLong }
+        let dot = UInt8(ascii: ".")
+        var previous: UInt8 = 0
+        var isASCII = true
+        for byte in text.utf8 {
+            guard byte >= 0x20, byte != 0x7F, byte != UInt8(ascii: "\\"), !(byte == dot && previous == dot) else {
                 throw .forbidden
             }
+            if byte >= 0x80 { isASCII = false }
+            previous = byte
         }
+        guard text != ".", isASCII || text.unicodeScalars.allSatisfy(isAllowed) else { throw .forbidden }
     }
 
     package init(app: String, stream: String, query: String = "") {

@@ -8,7 +8,8 @@ enum HLSQuery {
 
     /// Names and values, decoded; what cannot be decoded is left out.
     static func items(_ query: String) -> [(name: String, value: String, raw: Substring)] {
-        query.split(separator: "&").compactMap { item in
+        guard !query.isEmpty else { return [] }
+        return query.split(separator: "&").compactMap { item in
             let parts = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             guard let name = parts.first.flatMap(PercentEncoding.decode) else { return nil }
             guard let value = PercentEncoding.decode(parts.count > 1 ? parts[1] : "") else { return nil }

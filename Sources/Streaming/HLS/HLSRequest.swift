@@ -1,5 +1,4 @@
 package import Media
-import Wire
 
 /// What an HLS request asks for, in all forms of lal and our own:
 ///
@@ -58,24 +57,20 @@ package struct HLSRequest: Hashable, Sendable {
     ///   - target: the request target as it stands in the request line; an absolute URL is taken too (RFC 9112 3.2.2).
     ///   - prefix: lal's `url_pattern`, which begins and ends with a slash.
     package init(target: String, prefix: String = "/hls/") throws(Fault) {
-        var rest = Substring(target)
-        if let scheme = rest.firstRange(of: "://"), !rest[..<scheme.lowerBound].contains("/") {
-            rest = rest[scheme.upperBound...]
-            rest = rest[(rest.firstIndex(of: "/") ?? rest.endIndex)...]
+        let target = RequestTarget(target)
+        guard target.path.utf8.starts(with: prefix.utf8) else { throw .elsewhere }
+        let items: [String]
+        do throws(RequestTarget.BadEncoding) {
+            items = try RequestTarget.items(of: target.path[target.path.utf8.index(target.path.startIndex, offsetBy: prefix.utf8.count)...])
+        } catch {
+            throw .badEncoding
         }
-        rest = rest.prefix { $0 != "#" }
-        let parts = rest.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let path = parts.first, path.hasPrefix(prefix) else { throw .elsewhere }
-        var items: [String] = []
-        for item in path.dropFirst(prefix.count).split(separator: "/") {
-            // Decoded item by item: an encoded slash stays within its name, where it is refused.
-            guard let decoded = PercentEncoding.decode(item) else { throw .badEncoding }
-            items.append(try Self.name(decoded))
-        }
+        for item in items { try Self.check(item) }
         guard let file = items.last, items.count <= 2 else { throw .unknown }
         (stream, resource) = try Self.resource(file, folder: items.count == 2 ? items[0] : nil)
-        stream = try Self.name(stream)
-        query = parts.count > 1 ? String(parts[1]) : ""
+        // The name of a file without its extension may be none of a stream's, as `..` of `...m3u8`.
+        try Self.check(stream)
+        query = String(target.query)
         directives = try HLSDirectives(query: query)
     }
 
@@ -83,21 +78,20 @@ package struct HLSRequest: Hashable, Sendable {
     /// neither a line nor a quoted string.
     package var childQuery: String { HLSQuery.forChildren(query) }
 
-    private static func name(_ text: String) throws(Fault) -> String {
-        guard !text.contains("?") else { throw .name(.forbidden) }
+    private static func check(_ name: String) throws(Fault) {
+        // A question mark begins the query in every protocol.
+        guard !name.utf8.contains(UInt8(ascii: "?")) else { throw .name(.forbidden) }
         do throws(StreamAddress.Fault) {
-            // A slash in it would make it two names.
-            guard !text.utf8.contains(UInt8(ascii: "/")) else { throw .forbidden }
-            return try StreamAddress(path: text).stream
+            try StreamAddress.check(name)
         } catch {
             throw .name(error)
         }
     }
 
     private static func resource(_ file: String, folder: String?) throws(Fault) -> (String, Resource) {
-        guard let dot = file.lastIndex(of: "."), dot != file.startIndex else { throw .unknown }
+        guard let dot = file.utf8.lastIndex(of: UInt8(ascii: ".")), dot != file.startIndex else { throw .unknown }
         let base = String(file[..<dot])
-        switch (file[file.index(after: dot)...].lowercased(), folder) {
+        switch (file[file.utf8.index(after: dot)...].lowercased(), folder) {
         case ("m3u8", let folder?):
             switch base {
             case "playlist": return (folder, .livePlaylist)
@@ -123,8 +117,8 @@ package struct HLSRequest: Hashable, Sendable {
     private static func stream(ofSegment base: String) -> String? {
         var rest = base[...]
         for _ in 0..<2 {
-            guard let hyphen = rest.lastIndex(of: "-") else { return nil }
-            let number = rest[rest.index(after: hyphen)...]
+            guard let hyphen = rest.utf8.lastIndex(of: UInt8(ascii: "-")) else { return nil }
+            let number = rest[rest.utf8.index(after: hyphen)...]
             guard !number.isEmpty, number.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
             rest = rest[..<hyphen]
         }

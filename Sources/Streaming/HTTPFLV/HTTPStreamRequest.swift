@@ -1,5 +1,3 @@
-import Wire
-
 /// What a media HTTP request asks for: `/app/stream.flv?query`, plain or over WebSocket. The application may have several path
 /// items, or none.
 package struct HTTPStreamRequest: Hashable, Sendable {
@@ -26,20 +24,15 @@ package struct HTTPStreamRequest: Hashable, Sendable {
 
     /// - Parameter target: the request target as it stands in the request line; an absolute URL is taken too (RFC 9112 3.2.2).
     package init(target: String) throws(Fault) {
-        var rest = Substring(target)
-        if let scheme = rest.firstRange(of: "://"), !rest[..<scheme.lowerBound].contains("/") {
-            rest = rest[scheme.upperBound...]
-            rest = rest[(rest.firstIndex(of: "/") ?? rest.endIndex)...]
+        let target = RequestTarget(target)
+        var items: [String]
+        do throws(RequestTarget.BadEncoding) {
+            items = try RequestTarget.items(of: target.path)
+        } catch {
+            throw .badEncoding
         }
-        // A fragment should not arrive here; some players send it all the same.
-        rest = rest.prefix { $0 != "#" }
-        let parts = rest.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-        var items: [String] = []
-        for item in (parts.first ?? "").split(separator: "/") {
-            // Decoded item by item: an encoded slash stays within its name, where it is refused.
-            guard let decoded = PercentEncoding.decode(item) else { throw .badEncoding }
-            guard !decoded.contains("/"), !decoded.contains("?") else { throw .name(.forbidden) }
-            items.append(decoded)
+        for item in items where item.utf8.contains(where: { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") }) {
+            throw .name(.forbidden)
         }
         guard let last = items.popLast(), let dot = last.lastIndex(of: "."), dot != last.startIndex else {
             throw .noExtension
@@ -52,6 +45,6 @@ package struct HTTPStreamRequest: Hashable, Sendable {
         } catch {
             throw .name(error)
         }
-        address.query = parts.count > 1 ? String(parts[1]) : ""
+        address.query = String(target.query)
     }
 }

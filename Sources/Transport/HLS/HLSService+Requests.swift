@@ -8,22 +8,22 @@ extension HLSService {
     package struct Asker: Sendable {
         /// `host:port`.
         package var remoteAddress: String
+        /// Its host alone.
+        package var host: String
         package var userAgent: String
-        /// As the player knows it.
-        package var url: String
-        /// Without query: where a viewer without session is sent back to.
-        package var path: String
+        /// What the client knows this server as: the header Host.
+        package var authority: String
+        /// Of the request line.
+        package var target: String
+        /// By HTTPS.
+        package var isSecure: Bool
         /// A browser's media element asks, not a script.
         package var isMediaElement: Bool
 
-        package init(remoteAddress: String, userAgent: String, url: String, path: String, isMediaElement: Bool = false)
-        {
-            self.isMediaElement = isMediaElement
-            self.remoteAddress = remoteAddress
-            self.userAgent = userAgent
-            self.url = url
-            self.path = path
-        }
+        /// As the player knows it.
+        var url: String { "\(isSecure ? "https" : "http")://\(authority)\(target)" }
+        /// Without query: where a viewer without session is sent back to.
+        var path: Substring { target.prefix { $0 != "?" && $0 != "#" } }
     }
 
     /// Answers a request, at once or when there is what it waits for.
@@ -35,8 +35,7 @@ extension HLSService {
         then: @escaping (HLSReply) -> Void
     ) {
         let session: HLSSessions.Entrance
-        let isKnown = isCut(request.stream)
-        switch sessions.enter(request, asker, isKnown: isKnown, now: loop.now) {
+        switch sessions.enter(request, asker, isKnown: isCut(request.stream), now: loop.now) {
         case .failure(let refusal):
             then(refusal.reply)
             return

@@ -1,8 +1,8 @@
-import Crypto
 import Hub
 import NIOCore
 import Streaming
 import Synchronization
+import Wire
 
 /// The viewers of HLS: who asks for a playlist is one until he has asked for nothing for a while. Known by the `session_id` of their
 /// URLs where there is a key, as lal's, else by address and User-Agent.
@@ -50,7 +50,7 @@ final class HLSSessions: Sendable {
     func enter(
         _ request: HLSRequest,
         _ asker: HLSService.Asker,
-        isKnown: Bool,
+        isKnown: @autoclosure () -> Bool,
         now: NIODeadline
     ) -> Result<Entrance, Refusal> {
         // record.m3u8 is a file that is fetched once.
@@ -61,10 +61,11 @@ final class HLSSessions: Sendable {
             }
         let told = StreamAddress(app: "", stream: request.stream, query: request.query).queryValue(Self.parameter)
         if options.sessionKey.isEmpty {
-            let host = asker.remoteAddress.lastIndex(of: ":").map { asker.remoteAddress[..<$0] } ?? ""
             // Of fixed length: what a peer sends may be long.
-            var key = Self.hash("\(request.stream)\n\(host)\n\(asker.userAgent)")
-            if isPlaylist, isCrowded(host, without: key) { key = Self.hash("\(request.stream)\n\(host)") }
+            var key = MD5.hexadecimal("\(request.stream)\n\(asker.host)\n\(asker.userAgent)")
+            if isPlaylist, isCrowded(asker.host, without: key) {
+                key = MD5.hexadecimal("\(request.stream)\n\(asker.host)")
+            }
             if isKicked(key, now: now) {
                 return .failure(Refusal(reply: .refuse(status: 404, reason: "this viewer was ended by the API")))
             }
@@ -80,7 +81,7 @@ final class HLSSessions: Sendable {
             return .success(Entrance(key: String(told)))
         }
         guard isPlaylist else { return .success(Entrance(key: nil)) }
-        let key: (String) -> String = { id in Self.hash(id + self.options.sessionKey) }
+        let key: (String) -> String = { id in MD5.hexadecimal(id + self.options.sessionKey) }
         switch add(key: key, request, asker, isKnown: isKnown, now: now) {
         case .failure(let refusal):
             return .failure(refusal)
@@ -90,21 +91,14 @@ final class HLSSessions: Sendable {
         }
     }
 
-    private static func hash(_ text: String) -> String {
-        Insecure.MD5.hash(data: Array(text.utf8)).map { byte in
-            let digits = String(byte, radix: 16)
-            return byte < 16 ? "0" + digits : digits
-        }.joined()
-    }
-
     /// Whoever comes on top is counted as one: behind a proxy all have its address.
-    private func isCrowded(_ host: Substring, without key: String) -> Bool {
-        guard hosts.withLock({ $0[String(host), default: 0] }) >= Self.maximumOfAddress else { return false }
+    private func isCrowded(_ host: String, without key: String) -> Bool {
+        guard hosts.withLock({ $0[host, default: 0] }) >= Self.maximumOfAddress else { return false }
         return entries.withLock { $0[key] == nil }
     }
 
     private static func host(_ remoteAddress: String) -> String {
-        remoteAddress.lastIndex(of: ":").map { String(remoteAddress[..<$0]) } ?? ""
+        remoteAddress.utf8.lastIndex(of: UInt8(ascii: ":")).map { String(remoteAddress[..<$0]) } ?? ""
     }
 
     private func isKicked(_ key: String, now: NIODeadline) -> Bool {
@@ -123,14 +117,14 @@ final class HLSSessions: Sendable {
         key: (String) -> String,
         _ request: HLSRequest,
         _ asker: HLSService.Asker,
-        isKnown: Bool,
+        isKnown: () -> Bool,
         now: NIODeadline
     ) -> Result<String, Refusal> {
         guard let hub = hub.withLock({ $0 }) else {
             return .failure(Refusal(reply: .refuse(status: 503, reason: "HLS is not served yet")))
         }
         // Names that nobody publishes must not fill the tables of streams and viewers.
-        guard isKnown || hub.presence(of: request.stream) != nil || isExpected(request.stream) else {
+        guard isKnown() || hub.presence(of: request.stream) != nil || isExpected(request.stream) else {
             let reason = "stream \(request.stream) is not published"
             return .failure(Refusal(reply: .refuse(status: 404, reason: reason)))
         }

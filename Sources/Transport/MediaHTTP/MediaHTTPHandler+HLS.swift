@@ -16,12 +16,14 @@ extension MediaHTTPHandler {
             fail(HTTPResponseStatus(statusCode: error.status), error.explanation, context)
             return true
         }
-        let scheme = sink == .channel ? "https" : "http"
+        let client = client(context)
         let asker = HLSService.Asker(
-            remoteAddress: context.channel.remoteAddress.map { "\($0.ipAddress ?? ""):\($0.port ?? 0)" } ?? "",
+            remoteAddress: client.address,
+            host: client.host,
             userAgent: head.headers.first(name: "user-agent") ?? "",
-            url: "\(scheme)://\(head.headers.first(name: "host") ?? "")\(head.uri)",
-            path: String(head.uri.prefix { $0 != "?" && $0 != "#" }),
+            authority: head.headers.first(name: "host") ?? "",
+            target: head.uri,
+            isSecure: sink == .channel,
             isMediaElement: ["video", "audio"].contains(head.headers.first(name: "sec-fetch-dest"))
         )
         if case .deny(let status, let reason) = configuration.authorizeHLS(request, asker) {

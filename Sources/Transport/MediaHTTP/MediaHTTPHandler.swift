@@ -25,7 +25,11 @@ final class MediaHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     private var bodyBytes = 0
     private var isWhole = false
     private var requests = 0
-    private var timeout: Scheduled<Void>?
+    /// When the client has had its time. A timer looks then, and again when it has got more meanwhile: to set one for each answer
+    /// costs as much as to find it.
+    private var deadline = NIODeadline.distantFuture
+    private var timer: (due: NIODeadline, task: Scheduled<Void>)?
+    private var knownClient: (host: String, address: String)?
     /// The connection is a viewer's, or is about to be closed.
     private var isDone = false
     /// An answer is to come, or is still being sent: what the client asks for meanwhile waits.
@@ -63,6 +67,16 @@ final class MediaHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         stopWaiting()
         pending = []
         head = nil
+    }
+
+    /// The other end, without port and with it.
+    func client(_ context: ChannelHandlerContext) -> (host: String, address: String) {
+        if let knownClient { return knownClient }
+        let address = context.channel.remoteAddress
+        let host = address?.ipAddress ?? ""
+        let client = (host, address.map { "\(host):\($0.port ?? 0)" } ?? "")
+        knownClient = client
+        return client
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -165,17 +179,35 @@ final class MediaHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private func wait(_ limit: TimeAmount, _ context: ChannelHandlerContext) {
-        stopWaiting()
+        deadline = .now() + limit
+        guard let due = timer?.due, due <= deadline else {
+            setTimer(context)
+            return
+        }
+    }
+
+    private func setTimer(_ context: ChannelHandlerContext) {
+        timer?.task.cancel()
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        timeout = context.eventLoop.scheduleTask(in: limit) {
+        let task = context.eventLoop.scheduleTask(deadline: deadline) {
             let (handler, context) = bound.value
-            guard !handler.isAnswering, handler.requests == 0 || handler.head != nil else {
-                // Idle after an answer: an error now might be taken for the answer to a request that is on its way.
-                context.close(promise: nil)
+            handler.timer = nil
+            guard handler.deadline <= .now() else {
+                if handler.deadline < .distantFuture { handler.setTimer(context) }
                 return
             }
-            handler.fail(.requestTimeout, "no whole request within the time limit", context)
+            handler.runOut(context)
         }
+        timer = (deadline, task)
+    }
+
+    private func runOut(_ context: ChannelHandlerContext) {
+        guard !isAnswering, requests == 0 || head != nil else {
+            // Idle after an answer: an error now might be taken for the answer to a request that is on its way.
+            context.close(promise: nil)
+            return
+        }
+        fail(.requestTimeout, "no whole request within the time limit", context)
     }
 
     /// An answer follows later: with `sent` the next request is read. Clients of HLS ask as often as they like, one answer after the
@@ -183,7 +215,7 @@ final class MediaHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     func beginAnswer() {
         isAnswering = true
         requests = 1
-        stopWaiting()
+        deadline = .distantFuture
     }
 
     /// The answer to the request that `beginAnswer` was for.
@@ -195,8 +227,9 @@ final class MediaHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         // Who takes nothing never lets the write end.
         wait(Self.longestAnswer, context)
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        let body = answer.body ?? ByteBuffer()
         channel.write(answer.head, promise: nil)
-        channel.writeAndFlush(answer.body ?? ByteBuffer()).whenComplete { _ in
+        channel.writeAndFlush(body).whenComplete { _ in
             let (handler, context) = bound.value
             handler.answerSent(context, state)
         }
@@ -219,8 +252,9 @@ final class MediaHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private func stopWaiting() {
-        timeout?.cancel()
-        timeout = nil
+        deadline = .distantFuture
+        timer?.task.cancel()
+        timer = nil
     }
 }
 
@@ -247,7 +281,7 @@ extension MediaHTTPHandler {
             target: head.uri,
             stream: stream,
             headers: head.headers,
-            remoteAddress: context.channel.remoteAddress.map { "\($0.ipAddress ?? ""):\($0.port ?? 0)" } ?? "",
+            remoteAddress: client(context).address,
             isWebSocket: head.method == .GET
                 && WebSocketHandshake.isUpgrade(
                     connection: head.headers["connection"],

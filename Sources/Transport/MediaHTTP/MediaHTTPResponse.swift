@@ -108,9 +108,24 @@ enum MediaHTTPResponse {
     }
 
     private static func head(_ status: HTTPResponseStatus, _ fields: [(String, String)]) -> ByteBuffer {
-        var text = "HTTP/1.1 \(status.code) \(status.reasonPhrase)\r\nServer: gbgate\r\n"
-        for (name, value) in fields + [credentials, origin] { text += "\(name): \(value)\r\n" }
-        return ByteBuffer(string: text + "\r\n")
+        var bytes = ByteBufferAllocator().buffer(capacity: 512)
+        bytes.writeString("HTTP/1.1 ")
+        bytes.writeString(String(status.code))
+        bytes.writeString(" ")
+        bytes.writeString(status.reasonPhrase)
+        bytes.writeString("\r\nServer: gbgate\r\n")
+        for (name, value) in fields { write(name, value, into: &bytes) }
+        write(credentials.0, credentials.1, into: &bytes)
+        write(origin.0, origin.1, into: &bytes)
+        bytes.writeString("\r\n")
+        return bytes
+    }
+
+    private static func write(_ name: String, _ value: String, into bytes: inout ByteBuffer) {
+        bytes.writeString(name)
+        bytes.writeString(": ")
+        bytes.writeString(value)
+        bytes.writeString("\r\n")
     }
 
     /// Names of header fields (RFC 9110 5.6.2): what is echoed must not be able to begin another field.

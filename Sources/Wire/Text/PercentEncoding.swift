@@ -2,6 +2,7 @@
 package enum PercentEncoding {
     /// Nil for a `%` that two hexadecimal digits do not follow, and for bytes that are no UTF-8.
     package static func decode(_ text: Substring) -> String? {
+        guard text.utf8.contains(UInt8(ascii: "%")) else { return String(text) }
         var bytes: [UInt8] = []
         var rest = Array(text.utf8)[...]
         while let byte = rest.popFirst() {
