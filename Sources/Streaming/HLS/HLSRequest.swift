@@ -61,7 +61,9 @@ package struct HLSRequest: Hashable, Sendable {
         guard target.path.utf8.starts(with: prefix.utf8) else { throw .elsewhere }
         let items: [String]
         do throws(RequestTarget.BadEncoding) {
-            items = try RequestTarget.items(of: target.path[target.path.utf8.index(target.path.startIndex, offsetBy: prefix.utf8.count)...])
+            items = try RequestTarget.items(
+                of: target.path[target.path.utf8.index(target.path.startIndex, offsetBy: prefix.utf8.count)...]
+            )
         } catch {
             throw .badEncoding
         }

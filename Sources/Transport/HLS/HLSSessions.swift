@@ -59,11 +59,10 @@ final class HLSSessions: Sendable {
             case .livePlaylist, .mediaPlaylist, .multivariantPlaylist: true
             case .recordPlaylist, .media: false
             }
-        let told = StreamAddress(app: "", stream: request.stream, query: request.query).queryValue(Self.parameter)
         if options.sessionKey.isEmpty {
             // Of fixed length: what a peer sends may be long.
             var key = MD5.hexadecimal("\(request.stream)\n\(asker.host)\n\(asker.userAgent)")
-            if isPlaylist, isCrowded(asker.host, without: key) {
+            if isPlaylist, !isHere(key), isCrowded(asker.host) {
                 key = MD5.hexadecimal("\(request.stream)\n\(asker.host)")
             }
             if isKicked(key, now: now) {
@@ -73,7 +72,8 @@ final class HLSSessions: Sendable {
             guard isPlaylist else { return .success(Entrance(key: nil)) }
             return add(key: { _ in key }, request, asker, isKnown: isKnown, now: now).map { _ in Entrance(key: key) }
         }
-        if let told {
+        let address = StreamAddress(app: "", stream: request.stream, query: request.query)
+        if let told = address.queryValue(Self.parameter) {
             guard touch(String(told), of: request.stream, now: now) else {
                 let reason = "this viewer's session is over: fetch the playlist without session_id"
                 return .failure(Refusal(reply: .refuse(status: 404, reason: reason)))
@@ -92,10 +92,11 @@ final class HLSSessions: Sendable {
     }
 
     /// Whoever comes on top is counted as one: behind a proxy all have its address.
-    private func isCrowded(_ host: String, without key: String) -> Bool {
-        guard hosts.withLock({ $0[host, default: 0] }) >= Self.maximumOfAddress else { return false }
-        return entries.withLock { $0[key] == nil }
+    private func isCrowded(_ host: String) -> Bool {
+        hosts.withLock { $0[host, default: 0] } >= Self.maximumOfAddress
     }
+
+    private func isHere(_ key: String) -> Bool { entries.withLock { $0[key] != nil } }
 
     private static func host(_ remoteAddress: String) -> String {
         remoteAddress.utf8.lastIndex(of: UInt8(ascii: ":")).map { String(remoteAddress[..<$0]) } ?? ""

@@ -15,6 +15,8 @@ final class MediaHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     private static let longestAnswer = TimeAmount.seconds(60)
 
     private static let maximumPending = 64
+    /// A playlist, which is copied behind its head: one piece is cheaper to write than two.
+    private static let shortBody = 16 * 1024
 
     private let hub: Hub
     let configuration: MediaHTTPConfiguration
@@ -227,9 +229,14 @@ final class MediaHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         // Who takes nothing never lets the write end.
         wait(Self.longestAnswer, context)
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        let body = answer.body ?? ByteBuffer()
-        channel.write(answer.head, promise: nil)
-        channel.writeAndFlush(body).whenComplete { _ in
+        var bytes = answer.head
+        if let body = answer.body, body.readableBytes > Self.shortBody {
+            channel.write(bytes, promise: nil)
+            bytes = body
+        } else if let body = answer.body {
+            bytes.writeImmutableBuffer(body)
+        }
+        channel.writeAndFlush(bytes).whenComplete { _ in
             let (handler, context) = bound.value
             handler.answerSent(context, state)
         }
