@@ -111,6 +111,13 @@ final class TestSocket {
         return count == 0 || (count < 0 && errno != EAGAIN)
     }
 
+    /// The other end closes it, or has: on a busy machine the kernel brings the news late.
+    var ends: Bool {
+        var entry = pollfd(fd: number, events: Int16(POLLIN), revents: 0)
+        poll(&entry, 1, 5_000)
+        return isEnded
+    }
+
     func accept() -> TestSocket? {
         var from = cs_endpoint()
         let socket = cs_accept(number, &from)

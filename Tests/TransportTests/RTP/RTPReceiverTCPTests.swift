@@ -25,7 +25,7 @@ import Testing
         let from = try #require(source(camera))
         #expect(fixture.events.all == [.connected(from)])
         receiver.close()
-        #expect(camera.isEnded)
+        #expect(camera.ends)
     }
 
     @Test func aLargeBurstIsReadInTurns() throws {
@@ -49,7 +49,7 @@ import Testing
         let second = try TestSocket.connected(to: receiver.localPort)
         second.send(Packet.framed(Packet.rtp(500)))
         fixture.tick()
-        #expect(second.isEnded)
+        #expect(second.ends)
         #expect(fixture.sink.packets.count == 1)
         #expect(receiver.statistics.turnedAway == 1)
         camera.send(Packet.framed(Packet.rtp(2)))
@@ -71,7 +71,7 @@ import Testing
         #expect(!camera.isEnded)
         second.send(Packet.framed(Packet.rtp(2)))
         fixture.tick()
-        #expect(camera.isEnded)
+        #expect(camera.ends)
         #expect(fixture.sink.packets.count == 2)
         let all = try [#require(source(camera)), #require(source(second))]
         #expect(fixture.events.all == all.map { .connected($0) })
@@ -87,9 +87,9 @@ import Testing
         camera.send(Packet.framed(Packet.rtp(1)))
         fixture.tick()
         #expect(fixture.sink.packets.count == 1)
-        #expect(scans[0].isEnded)
+        #expect(scans[0].ends)
         fixture.pass(.seconds(11))
-        #expect(scans.allSatisfy { $0.isEnded })
+        #expect(scans.allSatisfy { $0.ends })
         #expect(!camera.isEnded)
         receiver.close()
     }
@@ -103,12 +103,12 @@ import Testing
         let camera = try TestSocket.connected(to: receiver.localPort)
         camera.send(Packet.framed(Packet.rtp(1, ssrc: 42)))
         fixture.tick()
-        #expect(stranger.isEnded)
+        #expect(stranger.ends)
         #expect(!camera.isEnded)
         let third = try TestSocket.connected(to: receiver.localPort)
         third.send(Packet.framed(Packet.rtp(1, ssrc: 8)))
         fixture.tick()
-        #expect(third.isEnded)
+        #expect(third.ends)
         receiver.close()
     }
 
@@ -143,7 +143,7 @@ import Testing
         let camera = try TestSocket.connected(to: receiver.localPort)
         camera.send(Array("REGISTER sip:34020000002000000001@3402000000 SIP/2.0\r\n".utf8))
         fixture.tick()
-        #expect(camera.isEnded)
+        #expect(camera.ends)
         guard case .unusable(_, .sipOnMediaPort, let advice)? = fixture.events.all.first else {
             Issue.record("expected .unusable, got \(fixture.events.all)")
             return
@@ -161,7 +161,7 @@ import Testing
         camera.send((0..<5).flatMap { Packet.framed(Packet.rtp($0)) })
         fixture.tick()
         #expect(fixture.sink.packets.count == 1)
-        #expect(camera.isEnded)
+        #expect(camera.ends)
     }
 
     @Test func reportsAreFramedAsTheCameraFrames() throws {
@@ -190,7 +190,7 @@ import Testing
         #expect(fixture.sink.packets.count == 1)
         #expect(fixture.events.all == [.connected(target)])
         receiver.close()
-        #expect(camera.isEnded)
+        #expect(camera.ends)
     }
 
     @Test func activeTriesThreeTimesASecondApart() throws {

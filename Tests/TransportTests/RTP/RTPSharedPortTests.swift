@@ -160,7 +160,7 @@ import Testing
         shared.fixture.tick()
         #expect(first.sink.packets.count == 1)
         second.receiver.close()
-        #expect(camera.isEnded)
+        #expect(camera.ends)
         shared.port.close()
     }
 
@@ -169,7 +169,7 @@ import Testing
         let silent = try TestSocket.connected(to: shared.port.localPort)
         shared.fixture.tick()
         shared.fixture.pass(.seconds(11))
-        #expect(silent.isEnded)
+        #expect(silent.ends)
         shared.port.close()
     }
 
