@@ -1,6 +1,6 @@
 // One place of the wall: empty, or a channel or stream with its player, or the reason why there is no picture.
 import { Player } from './player.js'
-import { button, fill, h, icon, iconButton, lamp, setAttribute, setClass, setHidden, setLamp, setText } from './dom.js'
+import { button, fill, h, icon, iconButton, lamp, setAttribute, setHidden, setLamp, setText } from './dom.js'
 import { acquire, explain, lost, release } from './invitations.js'
 import { channelKey, devices, directory, nameOf, playable } from './store.js'
 import { language, t } from './text.js'
