@@ -2,7 +2,7 @@
 RELEASE = -c release -Xswiftc -enforce-exclusivity=unchecked --static-swift-stdlib --product gbgate
 BINARY = $$(swift build $(RELEASE) --show-bin-path)/gbgate
 
-.PHONY: demo test build lint fuzz
+.PHONY: demo test build lint fuzz screenshots
 
 demo: build
 	@exec "$(BINARY)" demo
@@ -28,3 +28,9 @@ lint:
 SECONDS ?= 20
 fuzz:
 	@scripts/fuzz.sh $(SECONDS)
+
+# The pictures of the documentation, taken by the test that looks at every view of the console.
+screenshots:
+	@scripts/setup.sh test
+	@swift build --build-tests --explicit-target-dependency-import-check error
+	@GBGATE_SCREENSHOTS="$(CURDIR)/docs/images" swift test --skip-build --filter ScreenshotTests

@@ -142,12 +142,18 @@ extension APIRoute {
         guard (0...65_535).contains(port) else {
             throw ControlError.paramMissing("port is \(port), expected 0 (automatic) to 65535")
         }
+        let idle = try parameters.milliseconds("auto_bye_after_no_out_ms", default: -1)
+        // Nobody watches before the camera has answered.
+        guard idle == -1 || idle >= 1000 else {
+            throw ControlError.paramMissing("auto_bye_after_no_out_ms is \(idle), expected -1 (never) or 1000 and more")
+        }
         return GB28181InviteRequest(
             deviceID: try parameters.deviceID("device_id"),
             channelID: try parameters.deviceID("channel_id"),
             streamName: try parameters.streamName() ?? "",
             port: port,
-            transport: transport
+            transport: transport,
+            autoByeAfterNoOutMs: idle
         )
     }
 }

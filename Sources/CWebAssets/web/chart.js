@@ -35,7 +35,7 @@ export function sparkline(limit = 60) {
 }
 
 /** A graph with a heading, its present value, and a scale of round numbers. */
-export function graph(title, series, format, { limit = 150, top = 0, span = '' } = {}) {
+export function graph(title, series, format, { limit = 150, top = 0, span = '', unit = 1 } = {}) {
   const width = 300, height = 80
   const chart = svg('svg', { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: 'none', 'aria-hidden': 'true' })
   for (const y of [0.25, 0.5, 0.75]) chart.append(svg('path', { class: 'rule', d: `M0 ${height * y}H${width}` }))
@@ -51,7 +51,7 @@ export function graph(title, series, format, { limit = 150, top = 0, span = '' }
     h('.graph-area', null, chart, scale, h('span.graph-span', null, span)))
   node.show = () => {
     const highest = Math.max(top || 1, ...drawn.flatMap(one => one.history.values))
-    const limitValue = top && highest <= top ? top : round(highest)
+    const limitValue = top && highest <= top ? top : round(highest / unit) * unit
     setText(scale, format(limitValue))
     for (const one of drawn) {
       const values = one.history.values

@@ -1,7 +1,7 @@
 // The console: login, navigation, the banner when the server is gone, and the views.
 import { api } from './api.js'
 import { Devices } from './devices.js'
-import { button, dialog, fill, h, icon, iconButton, remembered, setAttribute, setClass, setHidden, setText, toast } from './dom.js'
+import { button, dialog, fill, h, icon, iconButton, remembered, setAttribute, setHidden, setText, toast } from './dom.js'
 import { releaseAll } from './invitations.js'
 import { loginForm } from './login.js'
 import { Server } from './server.js'
@@ -69,7 +69,7 @@ class Shell {
     document.title = (watched ? decode(watched) : t('view.' + name)) + ' – gbgate'
   }
 
-  #gone() {
+  gone() {
     clearInterval(this.timer)
     const paint = () => {
       if (!api.failures) { clearInterval(this.timer); setHidden(this.banner, true); return }
@@ -80,7 +80,6 @@ class Shell {
     this.timer = setInterval(paint, 500)
     paint()
   }
-  gone() { this.#gone() }
 
   close() {
     clearInterval(this.timer)

@@ -4,6 +4,8 @@ import { channelKey } from './store.js'
 import { t } from './text.js'
 
 const held = new Map()
+// A page that crashes takes nothing back: the server does, when nobody has watched for so long.
+const idle = 60000
 
 /** Resolves to the stream's name. Ends with `release`. */
 export function acquire(device, channel) {
@@ -12,7 +14,7 @@ export function acquire(device, channel) {
   if (entry) clearTimeout(entry.timer)
   else {
     entry = { device, channel, users: 0, answered: false }
-    entry.stream = api.call('ctrl/gb28181_invite', { body: { device_id: device, channel_id: channel }, timeout: 30000 })
+    entry.stream = api.call('ctrl/gb28181_invite', { body: { device_id: device, channel_id: channel, auto_bye_after_no_out_ms: idle }, timeout: 30000 })
       .then(data => { entry.answered = true; return data.stream_name })
     entry.stream.catch(() => { if (held.get(key) === entry) held.delete(key) })
     held.set(key, entry)

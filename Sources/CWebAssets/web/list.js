@@ -100,7 +100,6 @@ export class VirtualList {
       event.preventDefault()
       const next = Math.max(0, Math.min(this.items.length - 1, moves[event.key]))
       this.setActive(this.options.keyOf(this.items[next]))
-      this.options.onmove?.(this.items[next])
     } else if (event.key === 'Enter' && item) {
       event.preventDefault()
       this.options.onactivate?.(item, event)

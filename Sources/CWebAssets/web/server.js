@@ -19,7 +19,7 @@ export class Server {
     const span = t('graph.span', { m: 5 })
     this.graphs = [
       graph(t('server.cpu'), [{ history: histories.cpu }], percent, { span, top: 100 }),
-      graph(t('server.memory'), [{ history: histories.memory }], bytes, { span }),
+      graph(t('server.memory'), [{ history: histories.memory }], bytes, { span, unit: 1048576 }),
       graph(t('server.traffic'), [{ label: t('in'), history: histories.read }, { label: t('out'), history: histories.write }], kbits, { span }),
     ]
     this.level = h('select', { id: 'log-level', test: 'log-level', disabled: true, onchange: () => this.#setLevel() }, levels.map(value => h('option', { value }, t('level.' + value))))
@@ -106,7 +106,8 @@ export class Server {
   }
 }
 
-const limitName = name => t.has('limit.' + name) ? t('limit.' + name) : name
+const limitNames = { 'limits.max_devices': 'view.devices', 'limits.max_streams': 'view.streams', 'limits.max_viewers': 'viewers', 'record.max_recordings': 'records' }
+const limitName = name => limitNames[name] ? t(limitNames[name]) : name
 
 function recordRow(row, record) {
   if (!row.firstChild) row.append(row.lamp = lamp('off'), row.kind = h('span.badge'), row.who = h('span.grow.clip'), row.words = h('span.note.clip'))

@@ -83,6 +83,11 @@ export class Streams {
     return known ? nameOf(known) : group.stream_name
   }
 
+  #device(group) {
+    const device = directory.byID.get(channelOf(group.stream_name)?.split('/')[0])
+    return device && nameOf(device)
+  }
+
   #row(group) {
     const row = h('.stream-row', { role: 'option', test: 'stream-row' })
     row.dataset.key = group.stream_name
@@ -96,7 +101,7 @@ export class Streams {
     const from = source(group), title = this.#title(group)
     setLamp(row.lamp, from ? 'live' : 'off', t(from ? 'stream.live' : 'stream.waiting'))
     setText(row.title_, title)
-    setText(row.sub, title === group.stream_name ? from ? from.protocol + ' · ' + from.remote_addr : t('stream.waiting') : group.stream_name)
+    setText(row.sub, this.#device(group) || (from ? from.protocol + ' · ' + from.remote_addr : t('stream.waiting')))
     setAttribute(row.$name, 'title', group.stream_name)
     setText(row.$codec, codecs(group))
     setText(row.$fps, from && group.video_codec ? frames(group) + ' fps' : '')
@@ -154,7 +159,7 @@ export class Streams {
     setAttribute(this.title, 'title', group.stream_name)
     setLamp(this.lamp, from ? 'live' : 'off', t(from ? 'stream.live' : 'stream.waiting'))
     const facts = [
-      ['video', group.video_codec ? group.video_codec + size(group) : ''], ['audio', group.audio_codec],
+      ['video', group.video_codec ? codecName(group.video_codec) + size(group) : ''], ['audio', codecName(group.audio_codec)],
       ['fps', group.video_codec ? String(frames(group)) : ''], ['rate', from ? kbits(from.read_bitrate_kbits) : ''],
       ['since', from ? duration(age(from.start_time) ?? 0) : ''],
     ]
@@ -214,5 +219,6 @@ export function relayRow(row, relay) {
 
 const frames = group => group.in_frame_per_sec?.[0]?.v ?? 0
 const size = group => group.video_width ? ` ${group.video_width}×${group.video_height}` : ''
-const codecs = group => [group.video_codec + size(group), group.audio_codec].filter(Boolean).join(' · ')
+const codecName = name => ({ H264: 'H.264', H265: 'H.265', PCMA: 'G.711A', PCMU: 'G.711U' })[name] ?? name
+const codecs = group => [group.video_codec && codecName(group.video_codec) + size(group), codecName(group.audio_codec)].filter(Boolean).join(' · ')
 const loss = rtp => rtp.packets + rtp.lost ? 100 * rtp.lost / (rtp.packets + rtp.lost) : 0

@@ -92,7 +92,7 @@ fail.400 = The camera does not understand the request: an ID or the domain diffe
 fail.403 = The camera refuses this server: compare IDs and password | 摄像机拒绝本服务器:请核对编号和密码
 fail.404 = The camera does not know this channel ID | 摄像机没有该通道编号
 fail.408 = The camera does not answer: its address may have changed; it comes back with the next keepalive | 摄像机无应答:地址可能已变化,下次心跳后恢复
-fail.480 = The channel is not available now | 通道暂不可用
+fail.480 = The channel is not available right now | 通道暂不可用
 fail.486 = The camera is busy: all of its streams are taken | 摄像机忙:取流路数已满
 fail.488 = The camera does not take this transport: try another one | 摄像机不支持该传输方式:请换一种
 fail.503 = The camera reports an error of its own: try later, or restart it | 摄像机内部错误:请稍后再试或重启摄像机
@@ -203,7 +203,7 @@ streams.unknown = This stream has ended | 该流已结束
 streams.unknown.text = Nobody publishes or watches it any more. | 已无人发布或观看。
 column.name = Stream | 流
 column.codec = Codecs | 编码
-column.fps = Frames | 帧率
+column.fps = Rate | 帧率
 column.rate = In | 入
 column.graph = 2 min | 2 分钟
 column.loss = Loss | 丢包
@@ -214,7 +214,7 @@ stream.video = Video | 视频
 stream.audio = Audio | 音频
 stream.fps = Frame rate | 帧率
 stream.rate = Bitrate | 码率
-stream.since = For | 持续
+stream.since = Live for | 持续
 stream.loss = Lost packets | 丢包
 stream.jitter = Jitter | 抖动
 stream.reordered = Reordered | 乱序
@@ -255,7 +255,7 @@ server.traffic = Traffic | 流量
 server.version = Version | 版本
 server.uptime = Running for | 运行时间
 server.started = Started | 启动于
-server.pid = Process | 进程号
+server.pid = Process ID | 进程号
 server.load = Load | 负载
 server.cores = Cores | 核数
 server.devices = Devices online | 在线设备
@@ -307,4 +307,3 @@ export function t(key, values) {
   if (text === undefined) return key
   return values ? text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? '') : text
 }
-t.has = key => texts.has(key)

@@ -1,6 +1,6 @@
 // One place of the wall: empty, or a channel or stream with its player, or the reason why there is no picture.
 import { Player } from './player.js'
-import { button, fill, h, icon, iconButton, lamp, setAttribute, setClass, setHidden, setLamp, setText } from './dom.js'
+import { button, fill, h, icon, iconButton, lamp, setAttribute, setHidden, setLamp, setText } from './dom.js'
 import { acquire, explain, lost, release } from './invitations.js'
 import { channelKey, devices, directory, nameOf, playable } from './store.js'
 import { language, t } from './text.js'
@@ -16,6 +16,7 @@ export class Tile {
   #failures = 0
   #timer = 0
   #held = false
+  #over = false
   #since = 0
 
   constructor(wall, index) {
@@ -81,7 +82,7 @@ export class Tile {
     this.player = null
     this.stage.replaceChildren()
     if (this.#held) release(this.entry.device, this.entry.channel, linger)
-    this.#held = false
+    this.#held = this.#over = false
     this.state = 'empty'
   }
 
@@ -91,6 +92,7 @@ export class Tile {
     this.player = new Player(this.stage, playable(stream), { muted: true, controls: true, zoom: true, language: language() })
     this.player.addEventListener('state', event => {
       const { state } = event.detail
+      if (this.#over && state !== 'paused') { this.leave(0); return this.enter() }
       if (state === 'playing') this.#failures = 0
       this.#become(state === 'playing' ? 'playing' : state === 'unsupported' || state === 'error' ? 'faulty' : 'waiting')
     })
@@ -125,8 +127,12 @@ export class Tile {
       if (this.#held && this.player && channel?.status === 'idle' && devices.askedAt > this.#since + 1000) {
         lost(this.entry.device, this.entry.channel)
         this.#held = false
-        this.leave(0)
-        this.#fail(t('tile.ended'), channel.last_error ?? '')
+        // Who pauses for long finds the camera let go, and asks for it again by going on.
+        if (this.player.statistics.state === 'paused') this.#over = true
+        else {
+          this.leave(0)
+          this.#fail(t('tile.ended'), channel.last_error ?? '')
+        }
       }
     }
     this.#paint()

@@ -1,9 +1,9 @@
 // The wall: 1, 4, 9 or 16 tiles beside the tree of channels, and a carousel over many.
-import { announce, button, h, icon, iconButton, remembered, setAttribute, setClass, setHidden, setText, toast } from './dom.js'
+import { announce, button, h, iconButton, remembered, setAttribute, setClass, setText, toast } from './dom.js'
 import { acquire, release } from './invitations.js'
 import { channelOf, directory, listenDevices, listenGroups, nameOf, source } from './store.js'
 import { t } from './text.js'
-import { Tile, keyOf } from './tile.js'
+import { Tile } from './tile.js'
 import { Tree } from './tree.js'
 
 const layouts = [1, 4, 9, 16]
@@ -202,6 +202,7 @@ export class Wall {
 
   #carouselState() {
     setClass(this.carouselButton, 'on', this.#carousel)
+    setClass(this.element, 'turning', this.#carousel)
     setAttribute(this.carouselButton, 'aria-pressed', String(this.#carousel))
     announce(t(this.#carousel ? 'carousel.started' : 'carousel.stopped'))
   }

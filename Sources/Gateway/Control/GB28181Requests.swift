@@ -19,19 +19,23 @@ package struct GB28181InviteRequest: Hashable, Sendable {
     package var port: Int
     /// Nil: as the device is provisioned, else UDP.
     package var transport: MediaTransport?
+    /// Ends the session after so long without a viewer or a recording; -1: never.
+    package var autoByeAfterNoOutMs: Int
 
     package init(
         deviceID: String,
         channelID: String,
         streamName: String = "",
         port: Int = 0,
-        transport: MediaTransport? = nil
+        transport: MediaTransport? = nil,
+        autoByeAfterNoOutMs: Int = -1
     ) {
         self.deviceID = deviceID
         self.channelID = channelID
         self.streamName = streamName.isEmpty ? "\(deviceID)_\(channelID)" : streamName
         self.port = port
         self.transport = transport
+        self.autoByeAfterNoOutMs = autoByeAfterNoOutMs
     }
 }
 

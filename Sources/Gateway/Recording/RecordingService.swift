@@ -59,6 +59,11 @@ final class RecordingService: Sendable {
         return id
     }
 
+    /// Whether a stream is being recorded, or is to be.
+    func records(_ stream: String) -> Bool {
+        library.list().contains { $0.stream == stream }
+    }
+
     func stop(_ id: RecordingID, of stream: String, hub: Hub) -> Bool {
         let isStopped = library.stop(id)
         hub.removeTaps(of: stream) { ($0 as? RecordingTap)?.id == id }

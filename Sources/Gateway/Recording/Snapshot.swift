@@ -100,6 +100,7 @@ final class SnapshotMaker: Sendable {
 
 extension Gateway {
     package func snapshot(streamName: String, isRaw: Bool) async throws -> ControlDownload {
-        try await snapshots.make(streamName, hub: hub, isRaw: isRaw)
+        await signalling?.glanced(at: streamName)
+        return try await snapshots.make(streamName, hub: hub, isRaw: isRaw)
     }
 }

@@ -208,7 +208,8 @@ package final class Gateway: Service {
                 loop: group.next(),
                 media: media,
                 store: store,
-                logger: logger
+                logger: logger,
+                isWanted: { (hub.presence(of: $0)?.viewers ?? 0) > 0 || recording.records($0) }
             )
             opened.signalling = signalling
             let address = ListenAddress(":\(section.localSipPort)") ?? .none

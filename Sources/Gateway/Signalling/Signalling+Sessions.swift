@@ -26,6 +26,10 @@ struct ChannelSession {
     let transport: MediaTransportKind
     /// How many calls of the API want it.
     var references = 1
+    /// How long nobody need watch before it ends: the longest that its invitations allow; nil: for ever.
+    var idleLimit: TimeAmount?
+    /// Since when nobody watches.
+    var idleSince: NIODeadline?
     var media: MediaHandle?
     var id: MediaSessionID?
     var ssrc: SSRC?
@@ -41,7 +45,7 @@ extension Signalling {
         let key = ChannelKey(deviceID: request.deviceID, channelID: request.channelID)
         guard let device = core.device(key.deviceID) else { throw ControlError.deviceNotFound(key.deviceID) }
         guard !isStopping else { throw ControlError.inviteFailed("the gateway is stopping") }
-        if sessions[key] != nil { return try await join(key) }
+        if sessions[key] != nil { return try await join(key, request) }
         guard device.isOnline, let flow = device.flow else {
             throw refused(key, "device \(key.deviceID) is offline; last seen \(seen(device))")
         }
@@ -55,6 +59,7 @@ extension Signalling {
             number: number,
             streamName: request.streamName,
             transport: transport,
+            idleLimit: request.idleLimit,
             ssrc: ssrc
         )
         let host = settings.mediaHost(deviceID: key.deviceID, remoteHost: flow.remoteHost)
@@ -101,8 +106,9 @@ extension Signalling {
         return .inviteFailed(why)
     }
 
-    private func join(_ key: ChannelKey) async throws -> GB28181InviteStarted {
+    private func join(_ key: ChannelKey, _ request: GB28181InviteRequest) async throws -> GB28181InviteStarted {
         sessions[key]?.references += 1
+        sessions[key]?.stay(request.idleLimit)
         return try await answer(of: key)
     }
 
@@ -165,7 +171,7 @@ extension Signalling {
         return done
     }
 
-    private func end(_ key: ChannelKey, _ reason: SessionEnd) {
+    func end(_ key: ChannelKey, _ reason: SessionEnd) {
         guard let id = sessions[key]?.id else {
             return finish(key, ControlError.takenBack)
         }
@@ -191,6 +197,7 @@ extension Signalling {
             return perform(core.end(id, .stopped, now: .now()))
         }
         sessions[key]?.state = .streaming
+        watchIdle()
         faults.clear(key)
         let remote = core.device(key.deviceID)?.flow?.remoteHost
         handle.answered(

@@ -13,6 +13,8 @@ actor Signalling {
     let media: MediaService
     let store: DeviceStore?
     let logger: Logger
+    /// Whether a stream has viewers, or is recorded.
+    let isWanted: @Sendable (String) -> Bool
     private let limiter = LogRateLimiter()
 
     var core: SignallingCore
@@ -24,6 +26,7 @@ actor Signalling {
     private var inbox: SignallingInbox?
     private var timer: Scheduled<Void>?
     private var timerAt = NIODeadline.distantFuture
+    var idleTimer: Scheduled<Void>?
     private(set) var isStopping = false
     /// Of the newest of `sessions`.
     var sessionNumber = 0
@@ -35,13 +38,15 @@ actor Signalling {
         loop: any EventLoop,
         media: MediaService,
         store: DeviceStore?,
-        logger: Logger
+        logger: Logger,
+        isWanted: @escaping @Sendable (String) -> Bool
     ) {
         self.settings = settings
         self.loop = loop
         self.media = media
         self.store = store
         self.logger = logger
+        self.isWanted = isWanted
         unownedExecutor = loop.executor.asUnownedSerialExecutor()
         core = SignallingCore(
             configuration: settings.core,
@@ -81,6 +86,7 @@ actor Signalling {
             try? await loop.scheduleTask(in: .milliseconds(20)) {}.futureResult.get()
         }
         timer?.cancel()
+        idleTimer?.cancel()
         await socket?.close()
         socket = nil
         inbox = nil

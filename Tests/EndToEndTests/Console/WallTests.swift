@@ -68,6 +68,39 @@ struct WallTests {
         }
     }
 
+    @Test("A tab that is gone without a word leaves no camera sending") func crashes() async throws {
+        try await Turnstile.realTime.pass {
+            try await Site.run(password: Site.password) { site in
+                try await site.withCameras(Self.cameras(1)) { _ in
+                    func status() async throws -> String? {
+                        let channels = try await site.api.devices().first?["channels"] as? [[String: Any]]
+                        return channels?.first?["status"] as? String
+                    }
+                    try await DrivenBrowser.run { browser in
+                        try await browser.open("http://127.0.0.1:\(site.api.port)/#wall")
+                        // The console's minute, shortened.
+                        try await browser.run(
+                            """
+                            const own = globalThis.fetch;
+                            globalThis.fetch = (url, options) =>
+                              own(url, { ...options, body: options?.body?.replace('_ms":60000', '_ms":2000') });
+                            """
+                        )
+                        try await browser.click(Self.channel(1))
+                        try await browser.wait(until: "\(Self.tiles("playing")) === 1", limit: .seconds(30))
+                        // Longer than the limit: it is watched.
+                        let watched = try await browser.watch("[data-test=wall]")
+                        #expect(watched.allSatisfy { $0.faults.isEmpty }, "\(watched)")
+                        try await Task.sleep(for: .seconds(2))
+                        #expect(try await status() == "streaming")
+                        await browser.process.end()
+                    }
+                    try await wait(for: "the camera to be let go") { try await status() == "idle" }
+                }
+            }
+        }
+    }
+
     @Test("H.265, which this Chromium does not decode, is named on its tile") func namesWhatItCannotPlay() async throws
     {
         try await Turnstile.realTime.pass {

@@ -26,7 +26,7 @@ struct WatchingTests {
     private static func url(_ site: Site) -> String { "ws://127.0.0.1:\(site.http)/live/m.mp4" }
 
     /// Publishes what lavfi makes, in real time.
-    private static func publish(
+    static func publish(
         _ ffmpeg: FFmpeg,
         _ site: Site,
         picture: String,
@@ -54,7 +54,7 @@ struct WatchingTests {
         return publisher?["session_id"] as? String ?? "" != ""
     }
 
-    private static let moving = "testsrc2=size=640x360:rate=25"
+    static let moving = "testsrc2=size=640x360:rate=25"
     private static let playing = "player.statistics.state === 'playing'"
 
     @Test("A stream that is cut comes back by itself") func comesBack() async throws {

@@ -15,7 +15,7 @@ final class DevToolsProcess: Sendable {
     private let state = Mutex(State())
     /// Writing may block: never on a thread of Swift's pool.
     private let writer = DispatchQueue(label: "devtools")
-    private let id: pid_t
+    private let group: ProcessGroup
     private let socket: Int32
     private let log: String
 
@@ -37,7 +37,7 @@ final class DevToolsProcess: Sendable {
         socket = ends[0]
         defer { close(theirs) }
         do {
-            id = try Self.spawn(arguments, theirs, log)
+            group = try ProcessGroup(arguments, log: log, socket: theirs)
         } catch {
             close(ends[0])
             throw error
@@ -99,7 +99,7 @@ final class DevToolsProcess: Sendable {
                 return state.isRunning
             }
             // Not reaped yet, so that the number is its own.
-            if isRunning { kill(-id, SIGKILL) } else { continuation.resume() }
+            if isRunning { group.kill() } else { continuation.resume() }
         }
     }
 
@@ -134,9 +134,8 @@ final class DevToolsProcess: Sendable {
             }
         }
         // Whatever of it is left.
-        kill(-id, SIGKILL)
-        var status: Int32 = 0
-        while waitpid(id, &status, 0) < 0, errno == EINTR {}
+        group.kill()
+        group.reap()
         let (waiting, ends) = state.withLock { state in
             defer {
                 state.waiting = [:]
@@ -158,35 +157,5 @@ final class DevToolsProcess: Sendable {
         } else if let method = head.method {
             state.withLock { $0.onEvent }(method, message)
         }
-    }
-
-    // Starting it
-
-    /// In a process group of its own: Foundation's `Process` passes neither that nor further descriptors.
-    private static func spawn(_ arguments: [String], _ socket: Int32, _ log: String) throws -> pid_t {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_APPEND, 0o644)
-        posix_spawn_file_actions_adddup2(&actions, 1, 2)
-        posix_spawn_file_actions_adddup2(&actions, socket, 3)
-        posix_spawn_file_actions_adddup2(&actions, socket, 4)
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        posix_spawnattr_setpgroup(&attributes, 0)
-        // What this process ignores the browser would ignore too.
-        var signals = sigset_t()
-        sigemptyset(&signals)
-        sigaddset(&signals, SIGPIPE)
-        posix_spawnattr_setsigdefault(&attributes, &signals)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF))
-        let pointers = arguments.map { strdup($0) } + [nil]
-        defer { for pointer in pointers { free(pointer) } }
-        var id = pid_t()
-        let fault = posix_spawn(&id, arguments[0], &actions, &attributes, pointers, environ)
-        guard fault == 0 else { throw NeverHappened(what: "\(arguments[0]): \(String(cString: strerror(fault)))") }
-        return id
     }
 }

@@ -2,7 +2,7 @@ import Foundation
 import Synchronization
 
 /// A Chromium without a window that a test drives as a user does, by the DevTools protocol over two pipes.
-final class DrivenBrowser: Sendable {
+final class DrivenBrowser: DrivenPage {
     let process: DevToolsProcess
     private let session: String
     private let agent: String
@@ -76,10 +76,12 @@ final class DrivenBrowser: Sendable {
         try await wait(until: "document.readyState === 'complete'")
     }
 
-    /// - Parameter mobile: a telephone, with touch.
-    func viewport(width: Int, height: Int, mobile: Bool = false) async throws {
+    /// - Parameters:
+    ///   - mobile: a telephone, with touch.
+    ///   - scale: dots of the screen for a pixel of the page.
+    func viewport(width: Int, height: Int, mobile: Bool = false, scale: Double = 1) async throws {
         let size: [String: Parameter] = [
-            "width": .number(Double(width)), "height": .number(Double(height)), "deviceScaleFactor": 1,
+            "width": .number(Double(width)), "height": .number(Double(height)), "deviceScaleFactor": .number(scale),
             "mobile": .truth(mobile),
         ]
         try await tell("Emulation.setDeviceMetricsOverride", size)
@@ -118,40 +120,7 @@ final class DrivenBrowser: Sendable {
         try await tell("Input.insertText", ["text": .text(text)])
     }
 
-    /// The middle of an element, scrolled into view: once it is shown, at rest and not covered, as a user waits too.
-    func place(of selector: String) async throws -> Point {
-        let name = String(decoding: try JSONEncoder().encode(selector), as: UTF8.self)
-        return try await evaluate(
-            """
-            (async () => {
-              const end = performance.now() + 5000;
-              let why = '', before = '';
-              while (performance.now() < end) {
-                const element = document.querySelector(\(name));
-                element?.scrollIntoView({ block: 'nearest', behavior: 'instant' });
-                const box = element?.getBoundingClientRect();
-                const at = box && { x: box.x + box.width / 2, y: box.y + box.height / 2 };
-                const now = JSON.stringify(box ?? null), top = at && document.elementFromPoint(at.x, at.y);
-                if (!element) why = 'there is no ';
-                else if (!box.width || !box.height) why = 'not shown: ';
-                else if (now !== before) why = 'it moves: ';
-                else if (!top || !element.contains(top)) why = `covered by ${top?.outerHTML.slice(0, 80)}: `;
-                else return at;
-                before = now;
-                // Frames do not come in a page that nothing happens on.
-                await new Promise(done => setTimeout(done, 30));
-              }
-              throw new Error(why + \(name));
-            })()
-            """
-        )
-    }
-
-    func click(_ selector: String, count: Int = 1) async throws {
-        try await click(try await place(of: selector), count: count)
-    }
-
-    func click(_ point: Point, count: Int = 1) async throws {
+    func click(_ point: PagePoint, count: Int) async throws {
         try await mouse("mouseMoved", point, buttons: 0)
         for number in 1...count {
             try await mouse("mousePressed", point, buttons: 1, clicks: number)
@@ -159,18 +128,18 @@ final class DrivenBrowser: Sendable {
         }
     }
 
-    func move(to point: Point) async throws {
+    func move(to point: PagePoint) async throws {
         try await mouse("mouseMoved", point, buttons: 0)
     }
 
     /// Presses, moves and lets go; where the page has draggable elements, what is dragged is dropped.
-    func drag(from start: Point, to end: Point) async throws {
+    func drag(from start: PagePoint, to end: PagePoint) async throws {
         seen.withLock { $0.drag = nil }
         try await mouse("mouseMoved", start, buttons: 0)
         try await mouse("mousePressed", start, buttons: 1, clicks: 1)
         for step in 1...8 {
             let share = Double(step) / 8
-            let point = Point(x: start.x + (end.x - start.x) * share, y: start.y + (end.y - start.y) * share)
+            let point = PagePoint(x: start.x + (end.x - start.x) * share, y: start.y + (end.y - start.y) * share)
             // A drag that begins holds the answer back until it is over.
             try await mouse("mouseMoved", point, buttons: 1)
         }
@@ -188,7 +157,7 @@ final class DrivenBrowser: Sendable {
 
     private struct Dragged: Decodable { var data: Parameter }
 
-    private func mouse(_ type: String, _ point: Point, buttons: Double, clicks: Int = 0) async throws {
+    private func mouse(_ type: String, _ point: PagePoint, buttons: Double, clicks: Int = 0) async throws {
         let isMove = type == "mouseMoved"
         try await tell(
             "Input.dispatchMouseEvent",
@@ -202,7 +171,7 @@ final class DrivenBrowser: Sendable {
     // What a test asks
 
     /// The value of an expression, awaited where it is a promise.
-    func evaluate<Value: Decodable>(_ expression: String, as type: Value.Type = Value.self) async throws -> Value {
+    func evaluate<Value: Decodable>(_ expression: String, as type: Value.Type) async throws -> Value {
         let answer: Evaluation<Value> = try await process.ask(
             "Runtime.evaluate",
             Self.evaluation(expression),
@@ -213,35 +182,29 @@ final class DrivenBrowser: Sendable {
         return value
     }
 
-    /// Runs a script for what it does.
-    func run(_ script: String) async throws {
-        let _: Bool = try await evaluate("(async () => { \(script) })().then(() => true)")
-    }
-
     private static func evaluation(_ expression: String) -> [String: Parameter] {
         // As of a user's gesture: sound and full screen need one.
         ["expression": .text(expression), "awaitPromise": true, "returnByValue": true, "userGesture": true]
     }
 
-    /// Asks again and again until an expression holds.
-    func wait(until expression: String, limit: Duration = .seconds(15)) async throws {
-        let end = ContinuousClock.now + limit
-        while true {
-            // While a page is being left its scripts cannot be asked.
-            if (try? await evaluate("Boolean(\(expression))")) == true { return }
-            guard ContinuousClock.now < end, process.isRunning else {
-                throw NeverHappened(
-                    what: "\(expression); problems: \(problems); browser: \(process.errors.suffix(300))"
-                )
-            }
-            try await Task.sleep(for: .milliseconds(50))
-        }
-    }
+    /// For what never happens.
+    var report: String { "problems: \(problems); browser: \(process.errors.suffix(300))" }
+
+    var isRunning: Bool { process.isRunning }
 
     /// The page as it looks, as PNG.
     func screenshot() async throws -> Data {
+        try await screenshot(["format": "png"])
+    }
+
+    /// The same as JPEG, for what has pictures of cameras in it.
+    func photograph(quality: Double) async throws -> Data {
+        try await screenshot(["format": "jpeg", "quality": .number(quality)])
+    }
+
+    private func screenshot(_ form: [String: Parameter]) async throws -> Data {
         struct Picture: Decodable { var data: Data }
-        let picture: Picture = try await process.ask("Page.captureScreenshot", ["format": "png"], session: session)
+        let picture: Picture = try await process.ask("Page.captureScreenshot", form, session: session)
         return picture.data
     }
 
@@ -251,17 +214,6 @@ final class DrivenBrowser: Sendable {
     }
 
     typealias Parameter = DevToolsParameter
-
-    struct Point: Codable, Hashable, Sendable {
-        var x: Double
-        var y: Double
-    }
-}
-
-/// A script of the page failed.
-struct PageException: Error, CustomStringConvertible {
-    let text: String
-    var description: String { text }
 }
 
 private struct Evaluation<Value: Decodable>: Decodable {

@@ -190,6 +190,7 @@ struct APIFixture {
         #"{"device_id":"34020000001320000001","channel_id":"a b"}"#,
         #"{"device_id":"34020000001320000001","channel_id":"34020000001320000002","is_tcp_flag":3}"#,
         #"{"device_id":"34020000001320000001","channel_id":"34020000001320000002","port":-1}"#,
+        #"{"device_id":"34020000001320000001","channel_id":"34020000001320000002","auto_bye_after_no_out_ms":0}"#,
     ])
     func invitesWithBadParametersNeverReachTheGateway(_ body: String) async {
         #expect(await api.post("/api/ctrl/gb28181_invite", body).contains(#""error_code":1002"#))

@@ -56,6 +56,25 @@ import Testing
         }
     }
 
+    @Test("A session that nobody watches ends by itself, unless one of its invitations is for ever")
+    func anUnwatchedSessionEnds() async throws {
+        try await SimulatedSite.open(cameras: 2) { site in
+            var (kept, left) = (site.request(0), site.request(1))
+            kept.autoByeAfterNoOutMs = 1000
+            left.autoByeAfterNoOutMs = 1500
+            _ = try await site.gateway.gb28181Invite(kept)
+            _ = try await site.gateway.gb28181Invite(site.request(0))
+            _ = try await site.gateway.gb28181Invite(left)
+            try await eventually("the end of the one that nobody wants") {
+                await site.gateway.media.counts().sessions == 1
+            }
+            let devices = await site.gateway.gb28181Devices().sorted { $0.deviceID < $1.deviceID }
+            #expect(devices.map { $0.channels[0].status } == ["streaming", "idle"])
+            for _ in 0..<2 { _ = try await site.gateway.gb28181Bye(site.bye(0)) }
+            try await site.becomesIdle()
+        }
+    }
+
     @Test func aStreamNameThatIsTakenIsRefusedAndLeavesNothing() async throws {
         try await SimulatedSite.open(cameras: 2) { site in
             let first = try await site.gateway.gb28181Invite(site.request(0))

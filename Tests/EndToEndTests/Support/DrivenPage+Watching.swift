@@ -32,7 +32,7 @@ struct Watched: Decodable, CustomStringConvertible {
     var description: String { "\(width)x\(height): \(faults.isEmpty ? "plays" : faults.joined(separator: ", "))" }
 }
 
-extension DrivenBrowser {
+extension DrivenPage {
     /// Watches every `<video>` below a selector at once, for two seconds.
     func watch(_ selector: String = "body") async throws -> [Watched] {
         let videos = "[...document.querySelectorAll('\(selector) video')]"
@@ -75,7 +75,9 @@ extension DrivenBrowser {
             """
         )
     }
+}
 
+extension DrivenBrowser {
     /// What is wrong besides what Chromium itself says of an answer that is no success.
     var complaints: [String] {
         problems.filter { !$0.contains("Failed to load resource") && !$0.contains("WebSocket") }
