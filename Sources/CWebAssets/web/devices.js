@@ -114,6 +114,7 @@ export class Devices {
       },
       onactivate: channel => { location.hash = '#devices/' + encodeURIComponent(this.deviceID) + '/' + encodeURIComponent(channel.channel_id) },
     })
+    this.fact.get('channel.parent').classList.add('id')
     this.channelsTitle = h('h3')
     this.channelsCard = h('section.card', null, h('header.card-head', null, this.channelsTitle), this.channels.element)
     this.sip = new SIPMessages()

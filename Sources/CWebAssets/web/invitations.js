@@ -7,6 +7,19 @@ const held = new Map()
 // A page that crashes takes nothing back: the server does, when nobody has watched for so long.
 const idle = 60000
 
+// A browser has six connections to a server: cameras that do not answer shall leave one for the page's questions.
+const atOnce = 5
+const queue = []
+let asking = 0
+async function inTurn(ask) {
+  if (asking < atOnce) asking += 1
+  else await new Promise(resolve => queue.push(resolve))
+  try { return await ask() } finally {
+    if (queue.length) queue.shift()()
+    else asking -= 1
+  }
+}
+
 /** Resolves to the stream's name. Ends with `release`. */
 export function acquire(device, channel) {
   const key = channelKey(device, channel)
@@ -14,7 +27,7 @@ export function acquire(device, channel) {
   if (entry) clearTimeout(entry.timer)
   else {
     entry = { device, channel, users: 0, answered: false }
-    entry.stream = api.call('ctrl/gb28181_invite', { body: { device_id: device, channel_id: channel, auto_bye_after_no_out_ms: idle }, timeout: 30000 })
+    entry.stream = inTurn(() => api.call('ctrl/gb28181_invite', { body: { device_id: device, channel_id: channel, auto_bye_after_no_out_ms: idle }, timeout: 30000 }))
       .then(data => { entry.answered = true; return data.stream_name })
     entry.stream.catch(() => { if (held.get(key) === entry) held.delete(key) })
     held.set(key, entry)
