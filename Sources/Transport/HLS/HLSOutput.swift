@@ -163,6 +163,13 @@ final class HLSOutput: Sendable {
 
     // What goes out
 
+    func answer(now: NIODeadline, of body: (HLSWindow) -> HLSAnswer) -> HLSAnswer {
+        state.withLock { state in
+            state.lastAsked = now
+            return body(state.window)
+        }
+    }
+
     /// - Parameter waiter: makes the one who asks again when the answer is to come later.
     /// - Returns: nil when it is.
     func answer(

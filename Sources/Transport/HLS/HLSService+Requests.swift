@@ -27,21 +27,31 @@ extension HLSService {
     }
 
     /// Answers a request, at once or when there is what it waits for.
-    /// - Parameter then: called once, on the loop.
+    ///
+    /// - Parameter later: makes what is called once, on the loop, when nothing is returned.
     package func answer(
         _ request: HLSRequest,
         from asker: Asker,
         on loop: any EventLoop,
-        then: @escaping (HLSReply) -> Void
-    ) {
+        later: () -> (HLSReply) -> Void
+    ) -> HLSReply? {
         let session: HLSSessions.Entrance
         switch sessions.enter(request, asker, isKnown: isCut(request.stream), now: loop.now) {
-        case .failure(let refusal):
-            then(refusal.reply)
-            return
-        case .success(let entrance):
-            session = entrance
+        case .failure(let refusal): return refusal.reply
+        case .success(let entrance): session = entrance
         }
+        let question = Question(
+            request: request,
+            query: request.childQuery,
+            isNativePlayer: asker.isMediaElement && asker.userAgent.contains("Chrome/"),
+            arrived: loop.now,
+            loop: loop
+        )
+        if let reply = replyAtHand(question) {
+            sessions.count(reply, of: session)
+            return reply
+        }
+        let then = later()
         let bound = NIOLoopBoundBox<((HLSReply) -> Void)?>(
             { [sessions] (reply: HLSReply) in
                 sessions.count(reply, of: session)
@@ -49,24 +59,50 @@ extension HLSService {
             },
             eventLoop: loop
         )
-        let ask = Ask(
-            request: request,
-            query: request.childQuery,
-            isNativePlayer: asker.isMediaElement && asker.userAgent.contains("Chrome/"),
-            arrived: loop.now,
-            loop: loop,
-            then: bound
-        )
-        attempt(ask)
+        attempt(Ask(question: question, then: bound))
+        return nil
     }
 
-    private struct Ask: Sendable {
+    /// What is there already, as it is nearly always.
+    private func replyAtHand(_ question: Question) -> HLSReply? {
+        let request = question.request
+        let now = question.arrived
+        let answer: HLSAnswer?
+        switch request.resource {
+        case .livePlaylist:
+            answer = begin(request.stream, .transportStream, now: now)?.answer(now: now) { playlist($0, question) }
+        case .mediaPlaylist:
+            answer = begin(request.stream, .fragmentedMP4, now: now)?.answer(now: now) { playlist($0, question) }
+        case .media(let name):
+            answer = output(of: request.stream, Self.container(name), makes: false, now: now)?
+                .answer(now: now) { $0.media(name, arrived: now, now: now) }
+        case .multivariantPlaylist, .recordPlaylist:
+            answer = nil
+        }
+        switch answer {
+        case .playlist(let text): return .playlist(text)
+        case .media(let bytes, let contentType, let cacheSeconds):
+            return .media(HLSMedia(bytes: bytes, contentType: contentType, cacheSeconds: cacheSeconds))
+        case .refuse, .wait, nil: return nil
+        }
+    }
+
+    private struct Question: Sendable {
         let request: HLSRequest
         let query: String
         let isNativePlayer: Bool
         let arrived: NIODeadline
         let loop: any EventLoop
+    }
+
+    /// One that is answered later.
+    private struct Ask: Sendable {
+        let question: Question
         let then: NIOLoopBoundBox<((HLSReply) -> Void)?>
+
+        var request: HLSRequest { question.request }
+        var loop: any EventLoop { question.loop }
+        var arrived: NIODeadline { question.arrived }
 
         /// Once: a disk may answer after it was given up.
         func reply(_ reply: HLSReply) {
@@ -93,10 +129,10 @@ extension HLSService {
         case .multivariantPlaylist:
             guard let output = output(ask, .fragmentedMP4) else { return }
             let text: (HLSWindow) -> HLSAnswer = { [self] window in
-                if let limit = firstPlaylist(window, ask) { return .wait(until: limit) }
+                if let limit = firstPlaylist(window, ask.question) { return .wait(until: limit) }
                 let state = window.answer(HLSDirectives(), arrived: ask.arrived, now: ask.loop.now)
                 guard case .playlist = state else { return state }
-                return .playlist(window.multivariantPlaylist(query: ask.query))
+                return .playlist(window.multivariantPlaylist(query: ask.question.query))
             }
             finish(ask, output.answer(now: ask.loop.now, waiter: waiter(for: ask), of: text))
         case .recordPlaylist:
@@ -108,24 +144,26 @@ extension HLSService {
 
     private func playlist(_ ask: Ask, _ container: HLSConfiguration.Container) {
         guard let output = output(ask, container) else { return }
-        let text: (HLSWindow) -> HLSAnswer = { [self] window in
-            if let limit = firstPlaylist(window, ask) { return .wait(until: limit) }
-            return window.answer(
-                ask.request.directives,
-                query: ask.query,
-                arrived: ask.arrived,
-                now: ask.loop.now
-            )
-        }
+        let text: (HLSWindow) -> HLSAnswer = { [self] window in playlist(window, ask.question) }
         finish(ask, output.answer(now: ask.loop.now, waiter: waiter(for: ask), of: text))
     }
 
+    private func playlist(_ window: HLSWindow, _ question: Question) -> HLSAnswer {
+        if let limit = firstPlaylist(window, question) { return .wait(until: limit) }
+        return window.answer(
+            question.request.directives,
+            query: question.query,
+            arrived: question.arrived,
+            now: question.loop.now
+        )
+    }
+
     /// Until when a request waits for the first playlist: lal answers 404 until there is a segment, and players give up.
-    private func firstPlaylist(_ window: HLSWindow, _ ask: Ask) -> NIODeadline? {
-        let limit = ask.arrived + options.firstPlaylistTime
-        let needed = ask.isNativePlayer ? Self.segmentsOfNativePlayers : 1
-        let isReady = window.isReady && window.closedSegments >= needed
-        return isReady || window.hasEnded || ask.loop.now >= limit ? nil : limit
+    private func firstPlaylist(_ window: HLSWindow, _ question: Question) -> NIODeadline? {
+        let needed = question.isNativePlayer ? Self.segmentsOfNativePlayers : 1
+        guard !window.hasEnded, !window.isReady || window.closedSegments < needed else { return nil }
+        let limit = question.arrived + options.firstPlaylistTime
+        return question.loop.now >= limit ? nil : limit
     }
 
     /// Chromium's own player fails for good on a live list with fewer.
@@ -138,21 +176,20 @@ extension HLSService {
             return
         }
         ask.giveUpLater()
-        files.record(of: ask.request.stream, query: ask.query) { text in
+        files.record(of: ask.request.stream, query: ask.question.query) { text in
             ask.loop.execute { ask.reply(text.map { .playlist($0) } ?? Self.none) }
         }
     }
 
     private static var none: HLSReply { .refuse(status: 404, reason: "there is no such file, or no longer") }
 
+    private static func container(_ name: String) -> HLSConfiguration.Container {
+        name.utf8.reversed().starts(with: "st.".utf8) ? .transportStream : .fragmentedMP4
+    }
+
     private func media(_ ask: Ask, _ name: String) {
-        let isTS = name.hasSuffix(".ts")
-        let output = output(
-            of: ask.request.stream,
-            isTS ? .transportStream : .fragmentedMP4,
-            makes: false,
-            now: ask.loop.now
-        )
+        let container = Self.container(name)
+        let output = output(of: ask.request.stream, container, makes: false, now: ask.loop.now)
         let file: (HLSWindow) -> HLSAnswer = { $0.media(name, arrived: ask.arrived, now: ask.loop.now) }
         let answer: HLSAnswer? =
             if let output {
@@ -160,7 +197,7 @@ extension HLSService {
             } else {
                 .refuse(status: 404, reason: "there is no such file, or no longer")
             }
-        if isTS, case .refuse(status: 404, _) = answer, let files = options.files {
+        if container == .transportStream, case .refuse(status: 404, _) = answer, let files = options.files {
             ask.giveUpLater()
             files.read(name, stream: ask.request.stream) { bytes in
                 ask.loop.execute {

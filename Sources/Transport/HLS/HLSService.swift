@@ -92,9 +92,9 @@ package final class HLSService: Sendable {
 
     /// A player asks for a stream that is not cut yet.
     func begin(_ stream: String, _ container: HLSConfiguration.Container, now: NIODeadline) -> HLSOutput? {
-        guard let hub = state.withLock({ $0.hub }), hub.publisher(of: stream) != nil else {
-            return output(of: stream, container, makes: false, now: now)
-        }
+        let known = output(of: stream, container, makes: false, now: now)
+        if let known, known.isFed { return known }
+        guard let hub = state.withLock({ $0.hub }), hub.publisher(of: stream) != nil else { return known }
         guard let output = output(of: stream, container, makes: true, now: now) else { return nil }
         guard !output.isFed else { return output }
         hub.tap(stream) { [self] tapped, loop in tap(output, of: tapped, on: loop) }

@@ -14,7 +14,14 @@ final class HLSSessions: Sendable {
     /// A request that was let in.
     struct Entrance: Sendable {
         /// nil: media that is fetched without a session.
-        let key: String?
+        let key: Key?
+    }
+
+    enum Key: Hashable, Sendable {
+        /// The `session_id`.
+        case told(String)
+        /// Of stream, address and User-Agent: what a peer sends may be long. `Hasher` is seeded, so that nobody can aim at another.
+        case seen(Int)
     }
 
     private struct Entry {
@@ -35,8 +42,8 @@ final class HLSSessions: Sendable {
     let hub = Mutex<Hub?>(nil)
     private let options: HLSOptions
     /// Viewers without a session in their URLs that were ended, and until when they are.
-    private let kicked = Mutex<[String: NIODeadline]>([:])
-    private let entries = Mutex<[String: Entry]>([:])
+    private let kicked = Mutex<[Key: NIODeadline]>([:])
+    private let entries = Mutex<[Key: Entry]>([:])
     /// Viewers of each address.
     private let hosts = Mutex<[String: Int]>([:])
 
@@ -60,35 +67,47 @@ final class HLSSessions: Sendable {
             case .recordPlaylist, .media: false
             }
         if options.sessionKey.isEmpty {
-            // Of fixed length: what a peer sends may be long.
-            var key = MD5.hexadecimal("\(request.stream)\n\(asker.host)\n\(asker.userAgent)")
+            var key = Self.key(request.stream, asker.host, asker.userAgent)
             if isPlaylist, !isHere(key), isCrowded(asker.host) {
-                key = MD5.hexadecimal("\(request.stream)\n\(asker.host)")
+                key = Self.key(request.stream, asker.host, "")
             }
             if isKicked(key, now: now) {
                 return .failure(Refusal(reply: .refuse(status: 404, reason: "this viewer was ended by the API")))
             }
             if touch(key, of: request.stream, now: now) { return .success(Entrance(key: key)) }
             guard isPlaylist else { return .success(Entrance(key: nil)) }
-            return add(key: { _ in key }, request, asker, isKnown: isKnown, now: now).map { _ in Entrance(key: key) }
+            let seen = key
+            return add(key: { _ in seen }, request, asker, isKnown: isKnown, now: now).map { _ in Entrance(key: key) }
         }
         let address = StreamAddress(app: "", stream: request.stream, query: request.query)
         if let told = address.queryValue(Self.parameter) {
-            guard touch(String(told), of: request.stream, now: now) else {
+            guard touch(.told(String(told)), of: request.stream, now: now) else {
                 let reason = "this viewer's session is over: fetch the playlist without session_id"
                 return .failure(Refusal(reply: .refuse(status: 404, reason: reason)))
             }
-            return .success(Entrance(key: String(told)))
+            return .success(Entrance(key: .told(String(told))))
         }
         guard isPlaylist else { return .success(Entrance(key: nil)) }
-        let key: (String) -> String = { id in MD5.hexadecimal(id + self.options.sessionKey) }
+        var id = ""
+        let key: (String) -> Key = { session in
+            id = MD5.hexadecimal(session + self.options.sessionKey)
+            return .told(id)
+        }
         switch add(key: key, request, asker, isKnown: isKnown, now: now) {
         case .failure(let refusal):
             return .failure(refusal)
-        case .success(let key):
+        case .success:
             let query = request.query.isEmpty ? "" : request.query + "&"
-            return .failure(Refusal(reply: .redirect("\(asker.path)?\(query)\(Self.parameter)=\(key)")))
+            return .failure(Refusal(reply: .redirect("\(asker.path)?\(query)\(Self.parameter)=\(id)")))
         }
+    }
+
+    private static func key(_ stream: String, _ host: String, _ userAgent: String) -> Key {
+        var hasher = Hasher()
+        hasher.combine(stream)
+        hasher.combine(host)
+        hasher.combine(userAgent)
+        return .seen(hasher.finalize())
     }
 
     /// Whoever comes on top is counted as one: behind a proxy all have its address.
@@ -96,17 +115,17 @@ final class HLSSessions: Sendable {
         hosts.withLock { $0[host, default: 0] } >= Self.maximumOfAddress
     }
 
-    private func isHere(_ key: String) -> Bool { entries.withLock { $0[key] != nil } }
+    private func isHere(_ key: Key) -> Bool { entries.withLock { $0[key] != nil } }
 
     private static func host(_ remoteAddress: String) -> String {
         remoteAddress.utf8.lastIndex(of: UInt8(ascii: ":")).map { String(remoteAddress[..<$0]) } ?? ""
     }
 
-    private func isKicked(_ key: String, now: NIODeadline) -> Bool {
+    private func isKicked(_ key: Key, now: NIODeadline) -> Bool {
         kicked.withLock { $0[key].map { now < $0 } ?? false }
     }
 
-    private func touch(_ key: String, of stream: String, now: NIODeadline) -> Bool {
+    private func touch(_ key: Key, of stream: String, now: NIODeadline) -> Bool {
         entries.withLock { entries in
             guard entries[key]?.stream == stream else { return false }
             entries[key]?.lastAsked = now
@@ -115,12 +134,12 @@ final class HLSSessions: Sendable {
     }
 
     private func add(
-        key: (String) -> String,
+        key: (String) -> Key,
         _ request: HLSRequest,
         _ asker: HLSService.Asker,
         isKnown: () -> Bool,
         now: NIODeadline
-    ) -> Result<String, Refusal> {
+    ) -> Result<Key, Refusal> {
         guard let hub = hub.withLock({ $0 }) else {
             return .failure(Refusal(reply: .refuse(status: 503, reason: "HLS is not served yet")))
         }
@@ -201,7 +220,7 @@ final class HLSSessions: Sendable {
     }
 
     func kick(_ session: String, of stream: String, now: NIODeadline) -> Bool {
-        let ended: (key: String, entry: Entry)? = entries.withLock { entries in
+        let ended: (key: Key, entry: Entry)? = entries.withLock { entries in
             guard let found = entries.first(where: { $1.session.id == session && $1.stream == stream }) else {
                 return nil
             }

@@ -9,7 +9,7 @@ extension MediaHTTPHandler {
     func serve(_ head: HTTPRequestHead, _ hls: HLSService, _ context: ChannelHandlerContext) -> Bool {
         let request: HLSRequest
         do throws(HLSRequest.Fault) {
-            request = try HLSRequest(target: head.uri, prefix: hls.options.pattern)
+            request = try hlsRequest(head.uri, prefix: hls.options.pattern)
         } catch .elsewhere {
             return false
         } catch {
@@ -33,12 +33,22 @@ extension MediaHTTPHandler {
         beginAnswer()
         let isHead = head.method == .HEAD
         let range = head.headers.first(name: "range").flatMap { HTTPByteRange($0) }
-        hls.answer(request, from: asker, on: context.eventLoop) { [self] reply in
-            finishAnswer(context) { state in
-                Self.response(reply, range: range, isHead: isHead, state)
+        let reply = hls.answer(request, from: asker, on: context.eventLoop) {
+            { [self] reply in
+                finishAnswer(context) { Self.response(reply, range: range, isHead: isHead, $0) }
             }
         }
+        if let reply { finishAnswer(context) { Self.response(reply, range: range, isHead: isHead, $0) } }
         return true
+    }
+
+    /// A viewer asks for the same playlist again and again.
+    private func hlsRequest(_ target: String, prefix: String) throws(HLSRequest.Fault) -> HLSRequest {
+        if let newest = newestPlaylist, newest.target == target { return newest.request }
+        let request = try HLSRequest(target: target, prefix: prefix)
+        if case .media = request.resource { return request }
+        newestPlaylist = (target, request)
+        return request
     }
 
     private static func response(

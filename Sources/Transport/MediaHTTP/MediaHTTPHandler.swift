@@ -37,6 +37,9 @@ final class MediaHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     /// An answer is to come, or is still being sent: what the client asks for meanwhile waits.
     private var isAnswering = false
     private var pending: [HTTPServerRequestPart] = []
+    /// What is left of an answer is in NIO's hands, too much for the next to be put behind it.
+    private var isDraining = false
+    var newestPlaylist: (target: String, request: HLSRequest)?
 
     init(
         hub: Hub,
@@ -228,7 +231,6 @@ final class MediaHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         let answer = response(state)
         // Who takes nothing never lets the write end.
         wait(Self.longestAnswer, context)
-        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         var bytes = answer.head
         if let body = answer.body, body.readableBytes > Self.shortBody {
             channel.write(bytes, promise: nil)
@@ -236,10 +238,25 @@ final class MediaHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         } else if let body = answer.body {
             bytes.writeImmutableBuffer(body)
         }
-        channel.writeAndFlush(bytes).whenComplete { _ in
-            let (handler, context) = bound.value
-            handler.answerSent(context, state)
+        guard state == .keepAlive else {
+            let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+            channel.writeAndFlush(bytes).whenComplete { _ in
+                let (handler, context) = bound.value
+                handler.answerSent(context, state)
+            }
+            return
         }
+        channel.writeAndFlush(bytes, promise: nil)
+        isDraining = !channel.isWritable
+        if !isDraining { answerSent(context, state) }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if isDraining, context.channel.isWritable {
+            isDraining = false
+            answerSent(context, .keepAlive)
+        }
+        context.fireChannelWritabilityChanged()
     }
 
     private func answerSent(_ context: ChannelHandlerContext, _ state: HTTPConnectionState) {
