@@ -59,7 +59,7 @@ final class RawClient {
     func read(exactly count: Int) -> [UInt8]? {
         var bytes: [UInt8] = []
         while bytes.count < count {
-            guard let part = read(count - bytes.count), !part.isEmpty else { return nil }
+            guard let part = read(min(count - bytes.count, 65_536)), !part.isEmpty else { return nil }
             bytes += part
         }
         return bytes
@@ -84,11 +84,16 @@ final class RawClient {
 
     /// One response with a Content-Length, or without a body.
     func readAnswer() -> (head: String, body: String)? {
+        readBytes().map { ($0.head, String(decoding: $0.body, as: UTF8.self)) }
+    }
+
+    /// The same, for a body that is no text.
+    func readBytes() -> (head: String, body: [UInt8])? {
         guard let head = readHead() else { return nil }
         let fields = head.split(separator: "\r\n").map { $0.lowercased() }
         let length = fields.first { $0.hasPrefix("content-length:") }.flatMap { Int($0.dropFirst(16)) } ?? 0
         guard let body = read(exactly: length) else { return nil }
-        return (head, String(decoding: body, as: UTF8.self))
+        return (head, body)
     }
 
     /// One server frame of a WebSocket.
