@@ -1,3 +1,4 @@
+import Media
 package import NIOCore
 
 /// How a viewer's bytes leave.
@@ -137,6 +138,12 @@ package final class Hub: Sendable {
     /// The session that publishes a stream, if any.
     package func publisher(of stream: String) -> SessionInfo? {
         registry.publication(of: stream)?.session
+    }
+
+    /// The media type of a stream as fragmented MP4, with its codecs, at this moment; nil while nobody knows them.
+    package func fmp4ContentType(of stream: String, hasAudio: Bool) -> String? {
+        guard let tracks = registry.publication(of: stream)?.gate.tracks else { return nil }
+        return FMP4Description(video: tracks.video, audio: hasAudio ? tracks.audio : nil)?.contentType
     }
 
     func dispatcher(of loop: any EventLoop) throws(HubError) -> LoopDispatcher {

@@ -67,6 +67,24 @@ import Testing
         #expect(more.map(\.boxes) == [["moof", "mdat"], ["moof", "mdat"]])
     }
 
+    @Test("The media type names the codecs as soon as it is known which tracks there are, as they are at the moment")
+    func namesTheCodecs() throws {
+        let fixture = HubFixture()
+        func type(sound: Bool = true) -> String? { fixture.hub.fmp4ContentType(of: "door", hasAudio: sound) }
+        #expect(type() == nil)
+        let publisher = try fixture.publish()
+        publisher.receive([fixture.camera.start[0]])
+        #expect(type() == nil)
+        publisher.receive(Array(fixture.camera.start.dropFirst()))
+        fixture.play(publisher, pictures: 1)
+        #expect(type() == #"video/mp4; codecs="avc1.42001E,mp4a.40.2""#)
+        #expect(type(sound: false) == #"video/mp4; codecs="avc1.42001E""#)
+        publisher.receive(.audio(AudioParameters(codec: .g711a, sampleRate: 8000, channels: 1)))
+        #expect(type() == #"video/mp4; codecs="avc1.42001E,flac""#)
+        publisher.finish()
+        #expect(type() == nil)
+    }
+
     @Test("Who was there first gets the stream from its first key frame on")
     func waitsForThePublisher() throws {
         let fixture = HubFixture()

@@ -72,11 +72,8 @@ extension CameraConfiguration {
 
     /// All cameras of a folder, in the order of the file names.
     package static func load(folder: String) throws(CameraFileError) -> [CameraConfiguration] {
-        let names: [String]
-        do {
-            names = try FileManager.default.contentsOfDirectory(atPath: folder)
-        } catch {
-            throw CameraFileError(path: folder, reason: "\(error)")
+        guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else {
+            throw CameraFileError(path: folder, reason: "there is no such folder, or it cannot be read")
         }
         var cameras: [CameraConfiguration] = []
         for name in names.sorted() where name.hasSuffix(".json") {

@@ -9,9 +9,15 @@ final class PublicationGate: Sendable {
 
     private struct Facts {
         var video: VideoCodec?
+        var tracks: Tracks?
         var headers = HeaderVersions()
         var offer: RTPOffer?
         var continuity: RTPContinuity?
+    }
+
+    struct Tracks: Sendable {
+        var video: VideoParameters?
+        var audio: AudioParameters?
     }
 
     private let time = Atomic<Int64>(noTime)
@@ -52,6 +58,12 @@ final class PublicationGate: Sendable {
     var video: VideoCodec? {
         get { facts.withLock { $0.video } }
         set { facts.withLock { $0.video = newValue } }
+    }
+
+    /// What the stream consists of; nil until it is known which tracks it has.
+    var tracks: Tracks? {
+        get { facts.withLock { $0.tracks } }
+        set { facts.withLock { $0.tracks = newValue } }
     }
 
     /// What an RTSP reader is told; nil until it is known.

@@ -145,6 +145,7 @@ package final class StreamPublisher {
         isReleasing = true
         for event in held { process(event) }
         isReleasing = false
+        shareTracks()
         beginReaders()
     }
 
@@ -164,12 +165,14 @@ package final class StreamPublisher {
             let codecChanged = video.map { $0.codec != parameters.codec } ?? false
             video = parameters
             gate.video = parameters.codec
+            shareTracks()
             changeHeaders(event, restarts: codecChanged || forms != before)
             tellOutputs(event, isOtherCodec: codecChanged)
             changeDescription(parameters)
         case .audio(let parameters):
             let before = forms
             audio = parameters
+            shareTracks()
             changeHeaders(event, restarts: forms != before)
             tellOutputs(event, isOtherCodec: false)
             changeDescription()
@@ -189,6 +192,12 @@ package final class StreamPublisher {
             }
             append(frame)
         }
+    }
+
+    /// Of all tracks at once: half of them would be wrong.
+    private func shareTracks() {
+        guard !isReleasing else { return }
+        gate.tracks = PublicationGate.Tracks(video: video, audio: audio)
     }
 
     /// Sees to it that what is new goes out.

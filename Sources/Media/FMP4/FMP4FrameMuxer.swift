@@ -5,12 +5,18 @@ package import NIOCore
 ///
 /// How long a picture lasts is not known before the next one comes, and holding it back would be lag. Browsers take a distance
 /// of more than twice the stated duration for a hole, and show nothing until the next key frame; too long a duration does no
-/// harm. So more is stated than what was measured last.
+/// harm to them. So more is stated than what was measured last. VLC adds durations up, and its picture would run away from the
+/// sound: it takes a fragment's own time where the number before is missing, so every other number is left out.
 package struct FMP4FrameMuxer: Sendable {
+    /// Numbers have to rise (ISO/IEC 14496-12 8.8.5), no more.
+    static let sequenceStep: UInt32 = 2
     /// Before any distance is known: 10 pictures a second.
     private static let firstStep: Int64 = 9000
     /// A longer distance is a gap and no measure of the next one; players take what is stated for what they have.
     private static let largestStep: Int64 = 2 * 90_000
+    /// So much longer than the last distances, and this long at least: less is a camera that is not regular.
+    private static let gapFactor: Int64 = 4
+    private static let shortestGap: Int64 = 22_500
 
     private var description: FMP4Description
     private var timeline: FMP4Timeline
@@ -19,6 +25,8 @@ package struct FMP4FrameMuxer: Sendable {
     private var sequence: UInt32 = 1
     /// The largest of the last distances of pictures.
     private var step = Self.firstStep
+    /// The last distance that was so much longer that it may have been a gap.
+    private var gap: Int64 = 0
     private var counts = FMP4Statistics()
 
     /// - Parameter origin: the time of frames, in 1/90000 s, that becomes 0; nil: that of the first frame.
@@ -88,16 +96,25 @@ package struct FMP4FrameMuxer: Sendable {
         bytes.writeImmutableBuffer(frame.payload)
     }
 
-    /// Cameras' distances vary: the largest counts for some pictures more, falling by a sixteenth each.
+    /// Cameras' distances vary: the largest counts for some pictures more, falling by a sixteenth each. One that is much longer
+    /// is a gap and says nothing of the next one, until another like it follows.
     private mutating func measure(_ distance: Int64, isFirst: Bool) {
         // A picture whose time went back.
         guard distance > 1 else { return }
         let measured = min(distance, Self.largestStep)
-        step = isFirst ? measured : max(measured, min(step &- step >> 4, measured &* 4))
+        if isFirst {
+            step = measured
+        } else if measured > max(step &* Self.gapFactor, Self.shortestGap) {
+            step = max(step, min(measured, gap))
+            gap = measured
+        } else {
+            step = max(measured, min(step &- step >> 4, measured &* 4))
+            gap &-= gap >> 4
+        }
     }
 
     private mutating func nextSequence() -> UInt32 {
-        defer { sequence &+= 1 }
+        defer { sequence &+= Self.sequenceStep }
         return sequence
     }
 }

@@ -42,7 +42,7 @@ extension FMP4SoundTrack {
             FMP4Fragment.writeDataHead(size: sample.size, into: &buffer)
             buffer.writeBytes(span.extracting(at..<at &+ sample.size))
             at &+= sample.size
-            sequence &+= 1
+            sequence &+= FMP4FrameMuxer.sequenceStep
         }
     }
 

@@ -318,13 +318,21 @@ extension MediaHTTPHandler {
         } else if request.isWebSocket {
             startWebSocket(request, route, version: head.version, context)
         } else {
-            let prologue = MediaHTTPResponse.stream(contentType: route.contentType)
+            let prologue = MediaHTTPResponse.stream(contentType: contentType(route, stream.address))
             if head.method == .HEAD {
                 finish(context) { _ in prologue }
             } else {
                 start(request, route, prologue: prologue, context)
             }
         }
+    }
+
+    /// With the codecs where the container's name says nothing of them and they are known by now.
+    private func contentType(_ route: MediaHTTPRoute, _ address: StreamAddress) -> String {
+        guard case .fmp4(let hasAudio) = route.framing(isWebSocket: false, hasAudio: address.hasAudio) else {
+            return route.contentType
+        }
+        return hub.fmp4ContentType(of: address.stream, hasAudio: hasAudio) ?? route.contentType
     }
 
     /// Any Origin is welcome: streams are public or behind what `authorize` checks, never behind a browser's cookies.
@@ -373,7 +381,7 @@ extension MediaHTTPHandler {
                 address.stream,
                 app: address.app,
                 as: format(
-                    route.framing(isWebSocket: isWebSocket, hasAudio: address.queryValue("audio") != "0"),
+                    route.framing(isWebSocket: isWebSocket, hasAudio: address.hasAudio),
                     request
                 ),
                 session: session,
@@ -411,6 +419,10 @@ extension MediaHTTPHandler {
             }
         fail(status, error.description, context)
     }
+}
+
+extension StreamAddress {
+    fileprivate var hasAudio: Bool { queryValue("audio") != "0" }
 }
 
 extension HTTPRequestHead {

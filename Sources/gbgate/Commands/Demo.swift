@@ -9,14 +9,20 @@ struct Demo: AsyncParsableCommand {
         abstract: "Runs a gateway with simulated cameras, invites them, and prints what to watch."
     )
 
-    @Option(help: "The folder of the simulated cameras' files.")
-    var cameras = "devices/simulated"
+    @Option(help: "The folder of the simulated cameras' files; else devices/simulated here or above this program.")
+    var cameras: String?
 
     private static let password = "12345678"
 
     func run() async throws {
-        let cameras = try CameraConfiguration.load(folder: cameras)
-        guard !cameras.isEmpty else { throw ValidationError("\(self.cameras) holds no camera (*.json)") }
+        guard let folder = cameras ?? DemoFolder.find() else {
+            throw ValidationError(
+                "there is no \(DemoFolder.name) here, nor above this program: run it in the project's folder, or name the "
+                    + "folder with --cameras"
+            )
+        }
+        let cameras = try CameraConfiguration.load(folder: folder)
+        guard !cameras.isEmpty else { throw ValidationError("\(folder) holds no camera (*.json)") }
         // The environment still counts: GBGATE_RTMP_ADDR and the like move the ports.
         var environment = Environment.all
         environment["GBGATE_GB28181_LOCAL_SIP_IP"] = environment["GBGATE_GB28181_LOCAL_SIP_IP"] ?? "127.0.0.1"
@@ -70,7 +76,7 @@ private struct DemoCameras: Service {
                     streams.append(request)
                 }
             }
-            show(streams)
+            await show(streams)
             try? await gracefulShutdown()
         } catch {
             await simulated.stop()
@@ -107,7 +113,9 @@ private struct DemoCameras: Service {
         return stem.isEmpty ? channel.id : stem
     }
 
-    private func show(_ streams: [GB28181InviteRequest]) {
+    private func show(_ streams: [GB28181InviteRequest]) async {
+        // What stands in a browser's page, and not in a player's window, is left to the console.
+        let urls = await gateway.serverStat().urls.filter { !$0.protocol.hasPrefix("WS") }
         let names = Dictionary(
             cameras.flatMap(\.channels).map { ($0.id, $0.name) },
             uniquingKeysWith: { first, _ in first }
@@ -116,17 +124,21 @@ private struct DemoCameras: Service {
         for request in streams {
             let transport = request.transport?.text ?? ""
             print("  \(names[request.channelID] ?? "") (channel \(request.channelID), \(transport))")
-            if let port = gateway.ports.rtmp { print("    rtmp://127.0.0.1:\(port)/live/\(request.streamName)") }
-            if let port = gateway.ports.rtsp { print("    rtsp://127.0.0.1:\(port)/live/\(request.streamName)") }
-            if let port = gateway.ports.http {
-                print("    http://127.0.0.1:\(port)/live/\(request.streamName).flv")
-                print("    ws://127.0.0.1:\(port)/live/\(request.streamName).flv")
-            }
+            for url in urls { print("    \(url.at("127.0.0.1", stream: request.streamName))") }
         }
         let api = configuration.httpApi.addr
-        print("\nThe API: curl http://\(api.isLoopback ? "\(api)" : "127.0.0.1:\(api.port)")/api/stat/gb28181_devices")
+        let place = "http://\(api.isLoopback ? "\(api)" : "127.0.0.1:\(api.port)")"
+        print("\nAll of them in a browser: \(place)/")
+        print("The API: curl \(place)/api/stat/gb28181_devices")
         print("Ctrl-C says BYE to the cameras and ends.")
         Output.flush()
+    }
+}
+
+extension ServerStat.URLTemplate {
+    fileprivate func at(_ host: String, stream: String) -> String {
+        url.split(separator: "{host}", omittingEmptySubsequences: false).joined(separator: host)
+            .split(separator: "{stream}", omittingEmptySubsequences: false).joined(separator: stream)
     }
 }
 

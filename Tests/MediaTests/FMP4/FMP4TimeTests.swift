@@ -70,6 +70,36 @@ extension [MP4Reader.Sample] {
         #expect(pictures.dropFirst(2).allSatisfy { $0.duration <= Int(distance + jitter) * 2 })
     }
 
+    @Test(
+        "a gap is not stated again, unless it turns out to be the new distance",
+        arguments: [30_000, 90_000, 800_000] as [Int64]
+    )
+    func gaps(gap: Int64) throws {
+        var timed = try Timed(audio: nil)
+        var time: Int64 = 0
+        for index in 0..<60 {
+            timed.picture(time)
+            time += index == 29 ? gap : 3600
+        }
+        #expect(try timed.pictures().dropFirst(2).allSatisfy { $0.duration == 3600 * 7 / 4 })
+        for _ in 0..<5 {
+            timed.picture(time)
+            time += gap
+        }
+        let last = try timed.pictures().suffix(2)
+        #expect(last.allSatisfy { $0.duration >= min(gap, 180_000) && $0.duration <= min(gap, 180_000) * 7 / 4 })
+    }
+
+    @Test("VLC takes a fragment's time from its number: one is left out before each")
+    func numbersLeaveRoom() throws {
+        var timed = try Timed()
+        for index in 0..<20 {
+            timed.picture(Int64(index) * 3600)
+            timed.sound(Int64(index) * 3600)
+        }
+        #expect(try timed.read().numbers == (0..<40).map { 1 + 2 * $0 })
+    }
+
     @Test func beginsAtZeroWhereverTheCameraIs() throws {
         for start in [0, 7, 1 << 40, -5, -1 << 40, Int64.max - 100, Int64.min + 3] {
             var timed = try Timed()

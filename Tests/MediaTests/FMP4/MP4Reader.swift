@@ -45,10 +45,11 @@ struct MP4Reader {
     private(set) var samples: [Sample] = []
     private(set) var brands: [String] = []
     private(set) var fragments = 0
+    /// What they are numbered.
+    private(set) var numbers: [Int] = []
     private(set) var headerBytes = 0
     private let isStrict: Bool
     private let bytes: [UInt8]
-    private var sequence = 0
     private var ends: [Int: Int64] = [:]
 
     init(_ bytes: [UInt8], strict: Bool = true) throws {
@@ -243,8 +244,9 @@ struct MP4Reader {
         let boxes = try boxes(moof.body)
         guard let head = boxes.first, head.type == "mfhd", head.body.count == 8 else { throw Fault("no mfhd") }
         let number = u32(head.body.lowerBound + 4)
-        try check(number == sequence + 1, "sequence number \(number) after \(sequence)")
-        sequence = number
+        let last = numbers.last ?? 0
+        try check(number > last, "sequence number \(number) after \(last)")
+        numbers.append(number)
         guard boxes.count > 1 else { throw Fault("no traf") }
         return try boxes.dropFirst().map { traf in
             guard traf.type == "traf" else { throw Fault("\(traf.type) in moof") }

@@ -40,6 +40,28 @@ import Testing
         }
     }
 
+    @Test("fMP4: the head names the codecs when they are known, and only those that are sent")
+    func fragmentsNameTheirCodecs() async throws {
+        var configuration = MediaHTTPConfiguration()
+        configuration.routes = [.fmp4(under: "/"), .ts(under: "/")]
+        try await MediaHTTPFixture.with(http: configuration) { fixture in
+            func head(_ target: String, _ method: String = "GET") throws -> String {
+                let client = try fixture.client()
+                client.send("\(method) \(target) HTTP/1.1\r\nHost: cam\r\n\r\n")
+                return try #require(client.readHead())
+            }
+            #expect(try head("/live/door.mp4").contains("Content-Type: video/mp4\r\n"))
+            let publisher = try await fixture.publish("door")
+            try await publisher.receive(TestPictures.parameters + TestPictures.pictures(0..<14))
+            let both = "Content-Type: video/mp4; codecs=\"avc1.42001E,flac\"\r\n"
+            #expect(try head("/live/door.mp4").contains(both))
+            #expect(try head("/live/door.mp4", "HEAD").contains(both))
+            let alone = "Content-Type: video/mp4; codecs=\"avc1.42001E\"\r\n"
+            #expect(try head("/live/door.mp4?audio=0").contains(alone))
+            #expect(try head("/live/door.ts").contains("Content-Type: video/mp2t\r\n"))
+        }
+    }
+
     @Test(arguments: [
         ("GET /live/door HTTP/1.1\r\n\r\n", 404), ("GET / HTTP/1.1\r\n\r\n", 404),
         ("GET /live/door.avi HTTP/1.1\r\n\r\n", 404), ("GET /live/%2e%2e%2fx.flv HTTP/1.1\r\n\r\n", 404),
