@@ -56,7 +56,9 @@ struct DemoTests {
     func saysWhatItLooksFor() async throws {
         let folder = try TemporaryFolder()
         let binary = "\(folder.path)/gbgate"
-        try FileManager.default.copyItem(atPath: try #require(Product.path), toPath: binary)
+        // Not by this process: one that it starts meanwhile would hold the file open for writing, and it could not be run.
+        let copying = try Program("/bin/cp", [try #require(Product.path), binary])
+        #expect(try await copying.exit(limit: .seconds(20)) == 0)
         let demo = try await Self.start(in: folder, binary: binary)
         #expect(try await demo.exit(limit: .seconds(10)) != 0)
         #expect(demo.errors.contains("there is no devices/simulated here, nor above this program"), "\(demo.errors)")

@@ -12,10 +12,6 @@ enum MatrixReader: String, Hashable, Sendable {
     case webSocket = "a WebSocket client"
     case ffmpegTS = "ffmpeg over HTTP-TS"
     case ffmpegFMP4 = "ffmpeg over HTTP-fMP4"
-    case gstreamerTS = "GStreamer over HTTP-TS"
-    case gstreamerFMP4 = "GStreamer over HTTP-fMP4"
-    case vlcTS = "VLC over HTTP-TS"
-    case vlcFMP4 = "VLC over HTTP-fMP4"
     case webSocketTS = "a WebSocket client, MPEG-TS"
     case webSocketFMP4 = "a WebSocket client, fMP4"
     case ffmpegRTSP = "ffmpeg over RTSP/TCP"
@@ -41,22 +37,12 @@ enum MatrixReader: String, Hashable, Sendable {
     /// The forms that are made of frames.
     static func ofFrames(for clip: MatrixClip) -> [MatrixReader] {
         let carriesTS = clip.video != .av1 && clip.video != .vp9 && clip.audio != .g711a && clip.audio != .g711u
-        var readers: [MatrixReader] = (carriesTS ? [.ffmpegTS, .webSocketTS] : []) + [.ffmpegFMP4, .webSocketFMP4]
-        if GStreamer.installed != nil { readers += (carriesTS ? [.gstreamerTS] : []) + [.gstreamerFMP4] }
-        if VLC.installed != nil { readers += (carriesTS ? [.vlcTS] : []) + [.vlcFMP4] }
-        return readers
+        return (carriesTS ? [.ffmpegTS, .webSocketTS] : []) + [.ffmpegFMP4, .webSocketFMP4]
     }
 
     private var isOfFrames: Bool {
         switch self {
-        case .ffmpegTS, .gstreamerTS, .vlcTS, .webSocketTS: true
-        default: isFMP4
-        }
-    }
-
-    private var isFMP4: Bool {
-        switch self {
-        case .ffmpegFMP4, .gstreamerFMP4, .vlcFMP4, .webSocketFMP4: true
+        case .ffmpegTS, .ffmpegFMP4, .webSocketTS, .webSocketFMP4: true
         default: false
         }
     }
@@ -72,7 +58,7 @@ enum MatrixReader: String, Hashable, Sendable {
     /// One that has begun to play; `finish` after the end of the stream.
     enum Running: Sendable {
         case ffmpeg(FFmpegReading)
-        case copier(Copy)
+        case gstreamer(Program, file: String, TemporaryFolder)
         case webSocket(Task<[UInt8], any Error>)
     }
 
@@ -87,8 +73,6 @@ enum MatrixReader: String, Hashable, Sendable {
         let overRTSP = "rtsp://127.0.0.1:\(rtsp)/live/\(stream)"
         let overRTMP = "rtmp://127.0.0.1:\(rtmp)/live/\(stream)"
         let overHTTP = "http://127.0.0.1:\(http)/live/\(stream).flv"
-        let overTS = "http://127.0.0.1:\(http)/live/\(stream).ts"
-        let overFMP4 = "http://127.0.0.1:\(http)/live/\(stream).mp4"
         let tool = self == .recentRTMP ? FFmpeg.recent : isRTSP ? clip.toolOverRTSP : clip.tool
         guard let ffmpeg = tool else {
             throw NeverHappened(what: "an ffmpeg for \(clip)")
@@ -99,18 +83,16 @@ enum MatrixReader: String, Hashable, Sendable {
             let options = clip.isEnhanced ? ["-rtmp_enhanced_codecs", "hvc1,av01,vp09,Opus"] : []
             return .ffmpeg(try ffmpeg.reading(overRTMP, hasVideo: clip.video != nil, options: options, pcm: clip.pcm))
         case .ffmpegTS, .ffmpegFMP4:
+            let url = "http://127.0.0.1:\(http)/live/\(stream).\(self == .ffmpegTS ? "ts" : "mp4")"
+            let hasVideo = clip.video != nil
             let reading = try ffmpeg.reading(
-                self == .ffmpegTS ? overTS : overFMP4,
-                hasVideo: clip.video != nil,
+                url,
+                hasVideo: hasVideo,
                 pcm: clip.pcm,
                 copying: copying(clip),
                 decoding: true
             )
             return .ffmpeg(reading)
-        case .gstreamerTS: return .copier(try Copier.gstreamer.start(clip, overTS, .transportStream))
-        case .gstreamerFMP4: return .copier(try Copier.gstreamer.start(clip, overFMP4, .fragments))
-        case .vlcTS: return .copier(try Copier.vlc.start(clip, overTS, .transportStream))
-        case .vlcFMP4: return .copier(try Copier.vlc.start(clip, overFMP4, .fragments))
         case .webSocketTS, .webSocketFMP4:
             let isTS = self == .webSocketTS
             return .webSocket(
@@ -161,6 +143,7 @@ enum MatrixReader: String, Hashable, Sendable {
         return isTS && clip.audio == .aac ? ["-bsf:a", "aac_adtstoasc"] : []
     }
 
+    /// GStreamer writes Matroska: it keeps times to the millisecond, and is judged by ffmpeg.
     private static func gstreamer(_ clip: MatrixClip, _ source: String) throws -> Running {
         let folder = try TemporaryFolder()
         let file = "\(folder.path)/gst.mkv"
@@ -177,7 +160,7 @@ enum MatrixReader: String, Hashable, Sendable {
                 + (clip.audio == nil ? "" : " d.audio ! queue ! \(parser) ! m.audio_0")
         )
         guard let program else { throw NeverHappened(what: "GStreamer") }
-        return .copier(Copy(program: program, file: file, folder: folder))
+        return .gstreamer(program, file: file, folder)
     }
 
     private static func gstreamer(
@@ -201,7 +184,7 @@ enum MatrixReader: String, Hashable, Sendable {
                 + (video ?? "") + (audio ?? "")
         )
         guard let program else { throw NeverHappened(what: "GStreamer") }
-        return .copier(Copy(program: program, file: file, folder: folder))
+        return .gstreamer(program, file: file, folder)
     }
 
     /// What is wrong with what it got, where RTSP is on one side at least; empty when nothing is.
@@ -216,9 +199,12 @@ enum MatrixReader: String, Hashable, Sendable {
             let recording = try await reading.recording()
             let complaints = self == .ffmpegRTSPUDP ? reading.complaintsOverUDP : reading.complaints
             return complaints + recording.faults(against: source, leniency)
-        case .copier(let copy):
+        case .gstreamer(let program, let file, _):
+            _ = try await program.exit(limit: .seconds(20))
             guard let ffmpeg = clip.video == .av1 ? clip.tool : clip.toolOverRTSP else { return [] }
-            return try await copy.recording(clip, by: ffmpeg).faults(against: source, leniency)
+            var found = try await ffmpeg.recording(of: file, hasVideo: clip.video != nil, pcm: clip.pcm)
+            found.packets.video = []
+            return found.faults(against: source, leniency)
         case .webSocket: return ["not judged"]
         }
     }
@@ -237,9 +223,13 @@ enum MatrixReader: String, Hashable, Sendable {
         case .ffmpeg(let reading):
             recording = try await reading.recording()
             faults += reading.complaints
-        case .copier(let copy):
+        case .gstreamer(let program, let file, _):
+            _ = try await program.exit(limit: .seconds(20))
             guard let ffmpeg = clip.tool else { return [] }
-            recording = try await copy.recording(clip, by: ffmpeg, decoding: isOfFrames && clip.pcm != nil)
+            var found = try await ffmpeg.recording(of: file, hasVideo: hasVideo)
+            // Matroska has no decoding times: ffmpeg makes them up.
+            found.packets.video = []
+            recording = found
         case .webSocket(let task):
             let bytes = try await limited(.seconds(20), "the end of the WebSocket stream") { try await task.value }
             let folder = try TemporaryFolder()
@@ -266,7 +256,7 @@ enum MatrixReader: String, Hashable, Sendable {
         if isOfFrames, clip.pcm != nil {
             return faults + recording.faultsOfRecodedSound(against: source, tolerance: 60)
         }
-        if isFMP4 {
+        if self == .ffmpegFMP4 || self == .webSocketFMP4 {
             let found = recording.withoutFirstSilence(before: source)
             return faults + found.faults(against: source, tolerance: tolerance(strict), strict: strict)
         }

@@ -110,9 +110,9 @@ struct RTSPCameraTests {
             case .ffmpeg(let reading):
                 seen.append((reader.rawValue, try await reading.recording()))
                 #expect(reading.complaints == [], "\(reader.rawValue)")
-            case .copier(let copy):
-                _ = try await copy.program.exit(limit: .seconds(20))
-                seen.append((reader.rawValue, try await ffmpeg.recording(of: copy.file, hasVideo: true, pcm: pcm)))
+            case .gstreamer(let program, let file, _):
+                _ = try await program.exit(limit: .seconds(20))
+                seen.append((reader.rawValue, try await ffmpeg.recording(of: file, hasVideo: true, pcm: pcm)))
             case .webSocket: break
             }
         }

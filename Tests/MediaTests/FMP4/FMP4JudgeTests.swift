@@ -80,24 +80,6 @@ struct FMP4JudgeTests {
         }
     }
 
-    @Test("ffprobe: after a gap of 5 s a picture lasts as long as the others")
-    func gapsAreNotStated() throws {
-        var events: [MediaEvent] = [.video(FLVSamples.avc)]
-        for index in 0..<50 {
-            let time = Int64(index) * 3600 + (index < 25 ? 0 : 450_000)
-            events.append(.frame(Synthetic.picture(.h264, index, isKey: index % 25 == 0, size: 200, dts: time)))
-        }
-        let (file, _) = try FMP4Form.frames.file(events)
-        let rows = try FMP4Sources.withFile(file) {
-            try FMP4Judge.run("ffprobe", ["-show_entries", "packet=pts,duration", "-of", "csv=p=0", $0])
-        }
-        let packets = String(decoding: rows.output, as: UTF8.self).split(separator: "\n").map { row in
-            row.split(separator: ",").compactMap { Int($0) }
-        }
-        #expect(packets.count == 50 && packets[25].first == 25 * 3600 + 450_000, "\(rows.complaints)")
-        #expect(packets.dropFirst(2).allSatisfy { $0 == [$0[0], 3600 * 7 / 4] }, "\(packets)")
-    }
-
     struct Law: Hashable, Sendable, CustomTestStringConvertible {
         var codec: AudioCodec
         var rate: Int

@@ -108,7 +108,7 @@ import Testing
         #expect(try refuses("mvhd", at: 4 + 36, 1))
         #expect(try refuses("trex", at: 4 + 7, 4))
         #expect(try refuses("mdhd", at: 4 + 20, 1))
-        #expect(try refuses("mfhd", at: 11, 1, occurrence: 3))
+        #expect(try refuses("mfhd", at: 11, 4, occurrence: 2))
         #expect(try refuses("tfhd", at: 5, 2))
         #expect(try refuses("tfdt", at: 4, 1))
         #expect(try refuses("tfdt", at: 13, 0x80))
@@ -171,7 +171,7 @@ import Testing
             muxer.mux(.audio([UInt8](repeating: UInt8(index), count: 320), at: frame.dts), into: &bytes)
         }
         let file = Array(bytes.readableBytesView)
-        // Its fragments' numbers run on: 11 is the first.
+        // Its fragments' numbers run on: they do not begin with 1.
         #expect(throws: MP4Reader.Fault.self) { try MP4Reader(file) }
         let after = try MP4Reader(file, strict: false)
         #expect(after.samples.first?.dts == before.dts + 3600)

@@ -245,7 +245,7 @@ struct MP4Reader {
         guard let head = boxes.first, head.type == "mfhd", head.body.count == 8 else { throw Fault("no mfhd") }
         let number = u32(head.body.lowerBound + 4)
         let last = numbers.last ?? 0
-        try check(number > last, "sequence number \(number) after \(last)")
+        try check(last > 0 ? number > last : number == 1, "sequence number \(number) after \(last)")
         numbers.append(number)
         guard boxes.count > 1 else { throw Fault("no traf") }
         return try boxes.dropFirst().map { traf in
