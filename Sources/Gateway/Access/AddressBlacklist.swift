@@ -19,10 +19,10 @@ final class AddressBlacklist: Sendable {
     }
 
     /// - Parameter ip: as the system writes it.
-    func contains(_ ip: String, now: NIODeadline) -> Bool {
+    func contains(_ ip: String, now: @autoclosure () -> NIODeadline) -> Bool {
         until.withLock { until in
-            guard let end = until[ip] else { return false }
-            if now < end { return true }
+            guard !until.isEmpty, let end = until[ip] else { return false }
+            if now() < end { return true }
             until[ip] = nil
             return false
         }

@@ -76,7 +76,7 @@ struct StreamGate: Sendable {
     }
 
     func decide(_ request: HLSRequest, _ asker: HLSService.Asker) -> MediaHTTPDecision {
-        if isBanned(asker.remoteAddress) {
+        if blacklist.contains(asker.host, now: .now()) {
             // As lal; connections that were there before the ban ask here.
             return .deny(status: 404, reason: "requests of this address are not answered for the time being")
         }
@@ -88,11 +88,6 @@ struct StreamGate: Sendable {
             return .deny(status: 401, reason: "\(refusal)")
         }
         return .allow
-    }
-
-    private func isBanned(_ remote: String) -> Bool {
-        guard let host = remote.lastIndex(of: ":").map({ remote[..<$0] }) else { return false }
-        return blacklist.contains(String(host), now: .now())
     }
 
     /// Somebody may be about to publish it.

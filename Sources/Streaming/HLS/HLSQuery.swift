@@ -18,7 +18,8 @@ enum HLSQuery {
     }
 
     static func forChildren(_ query: String) -> String {
-        items(query).filter { !$0.name.hasPrefix(reserved) }.map { escape($0.raw) }.joined(separator: "&")
+        guard !query.isEmpty else { return "" }
+        return items(query).filter { !$0.name.hasPrefix(reserved) }.map { escape($0.raw) }.joined(separator: "&")
     }
 
     /// All that RFC 3986 3.4 does not allow in a query is escaped. Percent signs are escapes already.

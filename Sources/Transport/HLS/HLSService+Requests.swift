@@ -1,6 +1,7 @@
 import Hub
 import Media
 package import NIOCore
+package import NIOHTTP1
 package import Streaming
 
 extension HLSService {
@@ -11,17 +12,20 @@ extension HLSService {
         /// Its host alone.
         package var host: String
         package var userAgent: String
-        /// What the client knows this server as: the header Host.
-        package var authority: String
         /// Of the request line.
         package var target: String
         /// By HTTPS.
         package var isSecure: Bool
-        /// A browser's media element asks, not a script.
-        package var isMediaElement: Bool
+        /// Of the request: most of what is in them is asked for once a viewer.
+        package var headers: HTTPHeaders
 
-        /// As the player knows it.
-        var url: String { "\(isSecure ? "https" : "http")://\(authority)\(target)" }
+        /// As the player knows it, who knows this server by the header Host.
+        var url: String { "\(isSecure ? "https" : "http")://\(headers.first(name: "host") ?? "")\(target)" }
+
+        /// A browser's media element asks, not a script, and the browser is Chromium.
+        var isNativePlayer: Bool {
+            ["video", "audio"].contains(headers.first(name: "sec-fetch-dest")) && userAgent.contains("Chrome/")
+        }
         /// Without query: where a viewer without session is sent back to.
         var path: Substring { target.prefix { $0 != "?" && $0 != "#" } }
     }
@@ -43,7 +47,7 @@ extension HLSService {
         let question = Question(
             request: request,
             query: request.childQuery,
-            isNativePlayer: asker.isMediaElement && asker.userAgent.contains("Chrome/"),
+            asker: asker,
             arrived: loop.now,
             loop: loop
         )
@@ -90,7 +94,7 @@ extension HLSService {
     private struct Question: Sendable {
         let request: HLSRequest
         let query: String
-        let isNativePlayer: Bool
+        let asker: Asker
         let arrived: NIODeadline
         let loop: any EventLoop
     }
@@ -160,8 +164,11 @@ extension HLSService {
 
     /// Until when a request waits for the first playlist: lal answers 404 until there is a segment, and players give up.
     private func firstPlaylist(_ window: HLSWindow, _ question: Question) -> NIODeadline? {
-        let needed = question.isNativePlayer ? Self.segmentsOfNativePlayers : 1
-        guard !window.hasEnded, !window.isReady || window.closedSegments < needed else { return nil }
+        guard !window.hasEnded else { return nil }
+        if window.isReady, window.closedSegments > 0 {
+            let isEnough = window.closedSegments >= Self.segmentsOfNativePlayers || !question.asker.isNativePlayer
+            if isEnough { return nil }
+        }
         let limit = question.arrived + options.firstPlaylistTime
         return question.loop.now >= limit ? nil : limit
     }

@@ -68,13 +68,14 @@ final class HLSSessions: Sendable {
             }
         if options.sessionKey.isEmpty {
             var key = Self.key(request.stream, asker.host, asker.userAgent)
-            if isPlaylist, !isHere(key), isCrowded(asker.host) {
+            if touch(key, of: request.stream, now: now) { return .success(Entrance(key: key)) }
+            if isPlaylist, isCrowded(asker.host) {
                 key = Self.key(request.stream, asker.host, "")
+                if touch(key, of: request.stream, now: now) { return .success(Entrance(key: key)) }
             }
             if isKicked(key, now: now) {
                 return .failure(Refusal(reply: .refuse(status: 404, reason: "this viewer was ended by the API")))
             }
-            if touch(key, of: request.stream, now: now) { return .success(Entrance(key: key)) }
             guard isPlaylist else { return .success(Entrance(key: nil)) }
             let seen = key
             return add(key: { _ in seen }, request, asker, isKnown: isKnown, now: now).map { _ in Entrance(key: key) }
@@ -115,8 +116,6 @@ final class HLSSessions: Sendable {
         hosts.withLock { $0[host, default: 0] } >= Self.maximumOfAddress
     }
 
-    private func isHere(_ key: Key) -> Bool { entries.withLock { $0[key] != nil } }
-
     private static func host(_ remoteAddress: String) -> String {
         remoteAddress.utf8.lastIndex(of: UInt8(ascii: ":")).map { String(remoteAddress[..<$0]) } ?? ""
     }
@@ -127,8 +126,8 @@ final class HLSSessions: Sendable {
 
     private func touch(_ key: Key, of stream: String, now: NIODeadline) -> Bool {
         entries.withLock { entries in
-            guard entries[key]?.stream == stream else { return false }
-            entries[key]?.lastAsked = now
+            guard let index = entries.index(forKey: key), entries.values[index].stream == stream else { return false }
+            entries.values[index].lastAsked = now
             return true
         }
     }

@@ -21,10 +21,9 @@ extension MediaHTTPHandler {
             remoteAddress: client.address,
             host: client.host,
             userAgent: head.headers.first(name: "user-agent") ?? "",
-            authority: head.headers.first(name: "host") ?? "",
             target: head.uri,
             isSecure: sink == .channel,
-            isMediaElement: ["video", "audio"].contains(head.headers.first(name: "sec-fetch-dest"))
+            headers: head.headers
         )
         if case .deny(let status, let reason) = configuration.authorizeHLS(request, asker) {
             fail(HTTPResponseStatus(statusCode: status), reason, context)
