@@ -2,14 +2,15 @@
 # Builds the fuzzers of Tests/Fuzz and runs each for the given seconds, as many at a time as there are processors.
 # A finding stays in Tests/Fuzz/.build/findings: `.build/release/Fuzz PARSER FILE` repeats it.
 # Usage: scripts/fuzz.sh [SECONDS] [PARSER…]; FUZZ_JOBS is how many run at a time, FUZZ_SEEDS a folder of further inputs,
-# FUZZ the executable where it is built already.
+# FUZZ the executable where it is built already, FUZZ_CONFIGURATION `debug` for runs that are shorter than an optimised build takes.
 set -eu
 cd "$(dirname "$0")/../Tests/Fuzz"
 seconds=${1:-20}
 [ $# -gt 0 ] && shift
 if [ -z "${FUZZ:-}" ]; then
-    swift build -c release
-    FUZZ=$(swift build -c release --show-bin-path)/Fuzz
+    configuration=${FUZZ_CONFIGURATION:-release}
+    swift build -c "$configuration"
+    FUZZ=$(swift build -c "$configuration" --show-bin-path)/Fuzz
 fi
 export FUZZ
 mkdir -p .build/findings .build/corpus
