@@ -5,7 +5,7 @@ packages="git pkg-config libxml2-dev libsqlite3-dev zlib1g-dev"
 # The tests' judges: what others wrote, as publishers, players and the other end of relays.
 judges="ffmpeg curl openssl python3-pip libnginx-mod-rtmp gstreamer1.0-tools gstreamer1.0-plugins-base
     gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-rtsp
-    gstreamer1.0-plugins-base-apps iproute2 chromium-headless-shell firefox-esr libavcodec59"
+    gstreamer1.0-plugins-base-apps vlc-bin vlc-plugin-base iproute2 chromium-headless-shell firefox-esr libavcodec59"
 [ "${1:-build}" = test ] && packages="$packages $judges"
 missing=""
 for package in $packages; do

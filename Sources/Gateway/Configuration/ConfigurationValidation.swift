@@ -50,6 +50,7 @@ struct ConfigurationValidation {
         range("hls.idle_stop_ms", all.hls.idleStopMs, 5_000...86_400_000)
         range("hls.part_duration_ms", all.hls.partDurationMs, 50...2_000)
         range("hls.memory_max_mb", all.hls.memoryMaxMb, 4...65_536)
+        range("hls.memory_total_max_mb", all.hls.memoryTotalMaxMb, 0...16_777_216)
         range("record.segment_duration_sec", all.record.segmentDurationSec, 0...604_800)
         range("record.segment_size_mb", all.record.segmentSizeMb, 0...1_048_576)
         range("record.retention_days", all.record.retentionDays, 0...36_500)

@@ -102,6 +102,8 @@ package struct HLSSection: Codable, Hashable, Sendable {
     package var partDurationMs = 200
     /// Segments of one stream that are held, in MB.
     package var memoryMaxMb = 256
+    /// Of all streams; 0: a quarter of the machine's memory.
+    package var memoryTotalMaxMb = 0
     package var subSessionTimeoutMs = 30_000
     /// Not empty: HLS viewers are sessions.
     package var subSessionHashKey = Secret("")

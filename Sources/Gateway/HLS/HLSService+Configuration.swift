@@ -35,6 +35,7 @@ extension HLSService {
         options.sessionTime = .milliseconds(Int64(timeout > 0 ? timeout : window))
         options.sessionKey = section.subSessionHashKey.value
         options.gracePeriod = .milliseconds(Int64(configuration.publish.graceMs))
+        if section.memoryTotalMaxMb > 0 { options.budget = HLSBudget(limit: section.memoryTotalMaxMb << 20) }
         options.maximumSessions = configuration.limits.maxViewers
         return HLSService(options)
     }

@@ -63,6 +63,15 @@ package struct HLSWindow: Sendable {
         return gone
     }
 
+    /// Drops the oldest segments, so that `bytes` are held no longer or one segment is left.
+    /// - Returns: their names.
+    package mutating func giveUp(_ bytes: Int) -> [String] {
+        var gone: [String] = []
+        limit(to: byteCount - bytes, &gone)
+        if !gone.isEmpty { render() }
+        return gone
+    }
+
     /// The stream is over: EXT-X-ENDLIST. A publisher who comes back later gets a new window.
     package mutating func end() {
         hasEnded = true
@@ -129,7 +138,11 @@ package struct HLSWindow: Sendable {
     }
 
     private mutating func limitBytes(_ gone: inout [String]) {
-        while byteCount > configuration.maximumBytes, !retired.isEmpty || segments.count > 1 {
+        limit(to: configuration.maximumBytes, &gone)
+    }
+
+    private mutating func limit(to bytes: Int, _ gone: inout [String]) {
+        while byteCount > bytes, !retired.isEmpty || segments.count > 1 {
             if retired.isEmpty { retire(now: .distantPast) }
             gone.append(removeRetired())
             droppedSegments &+= 1

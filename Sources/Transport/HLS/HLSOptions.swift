@@ -26,6 +26,8 @@ package struct HLSOptions: Sendable {
     package var sessionKey = ""
     /// How long a playlist stays open for a publisher that has left; the Hub's grace period.
     package var gracePeriod = TimeAmount.seconds(120)
+    /// Of all streams.
+    package var budget = HLSBudget(limit: SystemMemory.bytes / 4)
     /// Requests of one stream that may wait for what is to come.
     package var maximumWaiting = 10_000
     /// Viewers of all streams.

@@ -15,6 +15,8 @@ final class HLSOutput: Sendable {
     private struct State {
         var segmenter: HLSSegmenter
         var window: HLSWindow
+        /// Bytes of the window that are in the budget.
+        var counted = 0
         var opening: HLSOpening?
         var waiters: [Waiter] = []
         /// The publication that feeds it, and the last that did.
@@ -52,6 +54,10 @@ final class HLSOutput: Sendable {
                 lastAsked: now
             )
         )
+    }
+
+    deinit {
+        _ = options.budget.change(by: -state.withLock(\.counted))
     }
 
     private var files: (any HLSFiles)? { container == .transportStream ? options.files : nil }
@@ -131,7 +137,8 @@ final class HLSOutput: Sendable {
     private func apply(_ state: inout State, now: NIODeadline) {
         let actions = state.actions
         defer { state.actions = [] }
-        let expired = state.window.apply(actions, now: now)
+        var expired = state.window.apply(actions, now: now)
+        expired += keepToBudget(&state)
         var changes: [HLSFileChange] = []
         for action in actions {
             switch action {
@@ -148,6 +155,17 @@ final class HLSOutput: Sendable {
         if !changes.isEmpty, state.window.isReady { changes.append(.livePlaylist(playlist(of: state, now))) }
         if !expired.isEmpty { changes.append(.expired(expired)) }
         if !changes.isEmpty { files.apply(changes, stream: stream) }
+    }
+
+    /// - Returns: segments that are given up for it.
+    private func keepToBudget(_ state: inout State) -> [String] {
+        let excess = options.budget.change(by: state.window.byteCount - state.counted)
+        state.counted = state.window.byteCount
+        guard excess > 0 else { return [] }
+        let gone = state.window.giveUp(excess)
+        _ = options.budget.change(by: state.window.byteCount - state.counted)
+        state.counted = state.window.byteCount
+        return gone
     }
 
     private func playlist(of state: borrowing State, _ now: NIODeadline) -> ByteBuffer {

@@ -220,6 +220,11 @@ extension HLSService {
     /// - Returns: nil when the request is refused, or waits for a publisher.
     private func output(_ ask: Ask, _ container: HLSConfiguration.Container) -> HLSOutput? {
         if let output = begin(ask.request.stream, container, now: ask.loop.now) { return output }
+        if options.budget.isSpent {
+            let reason = "HLS holds \(options.budget.bytes >> 20) MB, all that hls.memory_total_max_mb allows"
+            ask.reply(.refuse(status: 503, reason: reason + ": stream \(ask.request.stream) is not cut"))
+            return nil
+        }
         // A pull on demand, which this viewer has started, may bring the stream.
         let limit = ask.arrived + options.firstPlaylistTime
         guard ask.loop.now < limit, sessions.isExpected(ask.request.stream) else {

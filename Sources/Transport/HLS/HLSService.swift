@@ -76,7 +76,7 @@ package final class HLSService: Sendable {
         state.withLock { state in
             let key = Key(stream: stream, container: container)
             if let output = state.outputs[key], !(makes && output.isClosed) { return output }
-            guard makes else { return nil }
+            guard makes, !options.budget.isSpent else { return nil }
             let output = HLSOutput(stream: stream, container: container, options: options, now: now)
             state.outputs[key] = output
             return output

@@ -202,6 +202,22 @@ struct HLSLiveTests {
         #expect(run.rules.broken.isSubset(of: ["windowOfThreeTargets"]), "\(run.rules.report)")
     }
 
+    @Test("A window gives up its oldest segments when it is told to, but for one", arguments: containers)
+    func givesUp(container: HLSConfiguration.Container) {
+        var run = HLSRun(HLSConfiguration(container: container))
+        var camera = HLSCamera()
+        camera.announce(&run)
+        camera.run(seconds: 60, &run)
+        let (held, first) = (run.window.byteCount, run.window.segments[0].opening.name)
+        let gone = run.window.giveUp(held / 2)
+        #expect(run.window.byteCount <= held - held / 2 && run.window.byteCount > 0)
+        #expect(!gone.isEmpty && run.window.droppedSegments == gone.count)
+        #expect(!run.window.segments.contains { gone.contains($0.opening.name) })
+        let rest = run.window.giveUp(.max / 2)
+        #expect(run.window.segments.count == 1 && (gone + rest).contains(first))
+        #expect(run.window.giveUp(.max / 2) == [])
+    }
+
     @Test("A segment that grows too large ends", arguments: containers)
     func segmentLimit(container: HLSConfiguration.Container) {
         var configuration = HLSConfiguration(container: container)
