@@ -83,9 +83,21 @@ struct RelayChainTests {
                     if url != nil {
                         #expect(try await edge.api.get("/api/ctrl/stop_relay_pull?stream_name=m").code == 0)
                     }
-                    try await wait(for: "the end of the pull") { try await origin.api.streams().isEmpty }
+                    try await Self.awaitEnd(of: edge, at: origin)
                 }
             }
+        }
+    }
+
+    /// Says what either side knows when the end takes long.
+    private static func awaitEnd(of edge: Site, at origin: Site) async throws {
+        do {
+            try await wait(for: "the end of the pull") { try await origin.api.streams().isEmpty }
+        } catch let never as NeverHappened {
+            print("origin:", try await origin.api.get("/api/stat/all_group").text, origin.log.lines.suffix(8))
+            print("edge:", try await edge.api.get("/api/stat/all_group").text, edge.log.lines.suffix(8))
+            print("relays:", try await edge.api.get("/api/stat/relays").text)
+            throw never
         }
     }
 
