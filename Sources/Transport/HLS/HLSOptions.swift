@@ -26,8 +26,8 @@ package struct HLSOptions: Sendable {
     package var sessionKey = ""
     /// How long a playlist stays open for a publisher that has left; the Hub's grace period.
     package var gracePeriod = TimeAmount.seconds(120)
-    /// Of all streams.
-    package var budget = HLSBudget(limit: SystemMemory.bytes / 4)
+    /// Of all streams. Where nobody knows how much memory there is, it has no limit.
+    package var budget = HLSBudget(limit: SystemMemory.bytes > 0 ? SystemMemory.bytes / 4 : .max)
     /// Requests of one stream that may wait for what is to come.
     package var maximumWaiting = 10_000
     /// Viewers of all streams.

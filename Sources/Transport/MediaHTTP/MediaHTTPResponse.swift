@@ -31,7 +31,7 @@ enum MediaHTTPResponse {
         cacheSeconds: Int,
         connection: HTTPConnectionState
     ) -> ByteBuffer {
-        // A thousand viewers of HLS ask for two of these a second each: written piece by piece, without a list of fields.
+        // A thousand viewers of HLS ask for 750 of these a second: written piece by piece, without a list of fields.
         var bytes = begin(status)
         write("Content-Type", contentType, into: &bytes)
         write("Content-Length", String(length), into: &bytes)
