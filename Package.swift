@@ -120,6 +120,9 @@ let package = Package(
             swiftSettings: warm
         ),
 
+        // Programs that tests start, one by one without what this process has open.
+        .target(name: "CSpawn", path: "Tests/CSpawn"),
+        .target(name: "Programs", dependencies: ["CSpawn"], path: "Tests/Programs", swiftSettings: tests),
         .testTarget(name: "WireTests", dependencies: ["Wire", nioCore], swiftSettings: tests),
         .testTarget(name: "SIPTests", dependencies: ["SIP", "Wire", nioCore], swiftSettings: tests),
         .testTarget(name: "GB28181Tests", dependencies: ["GB28181", "SIP", "Wire", nioCore], swiftSettings: tests),
@@ -144,9 +147,8 @@ let package = Package(
         .testTarget(
             name: "TransportTests",
             dependencies: [
-                "Transport", "Hub", "SIP", "Media", "Streaming", "Wire", "CSockets", nioCore, nioPosix, nioEmbedded,
-                nioHTTP1,
-                nioSSL,
+                "Programs", "Transport", "Hub", "SIP", "Media", "Streaming", "Wire", "CSockets", nioCore, nioPosix,
+                nioEmbedded, nioHTTP1, nioSSL,
             ],
             swiftSettings: tests
         ),
@@ -166,8 +168,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "gbgate", "Gateway", "GatewayAPI", "CameraSimulator", "Media", "SIP", "Streaming", "Transport", nioCore,
-                nioPosix, logging,
+                "Programs", "gbgate", "Gateway", "GatewayAPI", "CameraSimulator", "Media", "SIP", "Streaming",
+                "Transport", nioCore, nioPosix, logging,
             ],
             swiftSettings: tests
         ),

@@ -1,6 +1,7 @@
 import CameraSimulator
 import Media
 import NIOCore
+import Programs
 import SIP
 import Testing
 

@@ -1,6 +1,7 @@
 import CameraSimulator
 import Foundation
 import Gateway
+import Programs
 import Testing
 
 /// The console in Firefox, which decodes H.265 where Debian's Chromium does not.

@@ -1,6 +1,7 @@
 import CameraSimulator
 import Foundation
 import Gateway
+import Programs
 import Testing
 
 /// How the views look, for docs/images: written only where `GBGATE_SCREENSHOTS` names a folder.

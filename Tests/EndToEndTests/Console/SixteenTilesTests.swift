@@ -1,6 +1,7 @@
 import CameraSimulator
 import Foundation
 import Gateway
+import Programs
 import Testing
 
 /// What a wall of 16 costs and gives, told in one line.

@@ -1,5 +1,6 @@
 import Foundation
 import Gateway
+import Programs
 import Testing
 
 /// The player in the long run: what interrupts it, how late it is, and whether its judge would notice.

@@ -1,5 +1,6 @@
 import Foundation
 import Gateway
+import Programs
 import Testing
 
 /// HLS on a disk, as lal has it, and what happens when the disk does not want to.

@@ -1,4 +1,5 @@
 import Foundation
+import Programs
 
 /// Another's player with its own demuxers, which puts what they find into a file and decodes nothing.
 enum HTTPPlayer: String, Sendable {

@@ -1,4 +1,5 @@
 import Foundation
+import Programs
 
 /// A clip of three seconds with sound that begins 200 ms after the picture: as FLV where FLV can say it, and as Matroska.
 struct MatrixClip: Hashable, Sendable, CustomStringConvertible {

@@ -1,6 +1,7 @@
 import Foundation
 import Media
 import NIOCore
+import Programs
 
 /// Who plays.
 enum MatrixReader: String, Hashable, Sendable {

@@ -1,5 +1,6 @@
 import Foundation
 import Gateway
+import Programs
 import Testing
 
 /// The commands of rtsp-simple-server's README as they are there, but for the port, for windows that no test has, and for an end.
@@ -264,13 +265,7 @@ enum Namespace {
 
     static let isPossible: Bool = {
         guard let unshare, ip != nil, getuid() == 0 else { return false }
-        let process = Process()
-        process.executableURL = URL(filePath: unshare)
-        process.arguments = ["-n", "sh", "-c", opening]
-        process.standardError = FileHandle.nullDevice
-        guard (try? process.run()) != nil else { return false }
-        process.waitUntilExit()
-        return process.terminationStatus == 0
+        return (try? Program(unshare, ["-n", "sh", "-c", opening]))?.wait() == 0
     }()
 
     static func run(_ script: String, in folder: TemporaryFolder) throws -> Program {

@@ -1,5 +1,6 @@
 import Foundation
 import Gateway
+import Programs
 import Testing
 
 #if TLS

@@ -1,6 +1,7 @@
 import Foundation
 import NIOCore
 import NIOPosix
+import Programs
 import Synchronization
 
 /// A Chromium without a window, which opens one page and lets it report.

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Programs
 import Synchronization
 
 /// A browser that is told what to do on its descriptor 3 and answers on 4, JSON ended by NUL (`--remote-debugging-pipe`).
@@ -37,7 +38,7 @@ final class DevToolsProcess: Sendable {
         socket = ends[0]
         defer { close(theirs) }
         do {
-            group = try ProcessGroup(arguments, log: log, socket: theirs)
+            group = try ProcessGroup(arguments, output: log, socket: theirs)
         } catch {
             close(ends[0])
             throw error

@@ -1,4 +1,5 @@
 import Foundation
+import Programs
 import Synchronization
 
 /// A Firefox without a window that a test drives as a user does. It decodes H.265 by the system's libavcodec.
@@ -28,7 +29,7 @@ final class DrivenFirefox: DrivenPage {
                 "--height", "800",
             ],
             environment: ["HOME": folder.path, "MOZ_HEADLESS": "1", "MOZ_CRASHREPORTER_DISABLE": "1"],
-            log: "\(folder.path)/firefox.log"
+            output: "\(folder.path)/firefox.log"
         )
         do {
             let result = try await body(try await DrivenFirefox(process, folder))

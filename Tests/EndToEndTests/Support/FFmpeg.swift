@@ -1,5 +1,5 @@
 import Foundation
-import Synchronization
+import Programs
 
 /// Another's player, as the judge of what we send.
 struct FFmpeg: Sendable {
@@ -42,66 +42,5 @@ struct FFmpeg: Sendable {
         return try await run(
             input + limit + ["-map", "0:v:0", "-fps_mode", "passthrough", "-f", "framemd5", "-"]
         )
-    }
-}
-
-/// A program that runs beside the test.
-final class Program: Sendable {
-    private let process: Mutex<Process>
-    private let files: [String]
-    private let ended: AsyncStream<Int32>
-
-    let id: Int32
-
-    init(_ path: String, _ arguments: [String], environment: [String: String] = [:], folder: String? = nil) throws {
-        let process = Process()
-        process.executableURL = URL(filePath: path)
-        process.arguments = arguments
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { _, new in new }
-        if let folder { process.currentDirectoryURL = URL(filePath: folder) }
-        process.standardInput = FileHandle.nullDevice
-        // Files, not pipes: nobody need read while it runs.
-        let base = FileManager.default.temporaryDirectory.appending(path: "gbgate-\(UUID().uuidString)").path
-        files = ["\(base).out", "\(base).err"]
-        let handles = files.map { path in
-            _ = FileManager.default.createFile(atPath: path, contents: nil)
-            return FileHandle(forWritingAtPath: path)
-        }
-        process.standardOutput = handles[0]
-        process.standardError = handles[1]
-        let (stream, continuation) = AsyncStream<Int32>.makeStream()
-        ended = stream
-        process.terminationHandler = {
-            continuation.yield($0.terminationStatus)
-            continuation.finish()
-        }
-        try process.run()
-        id = process.processIdentifier
-        self.process = Mutex(process)
-    }
-
-    deinit {
-        kill(SIGKILL)
-        for file in files { try? FileManager.default.removeItem(atPath: file) }
-    }
-
-    var output: String { (try? String(contentsOfFile: files[0], encoding: .utf8)) ?? "" }
-    var errors: String { (try? String(contentsOfFile: files[1], encoding: .utf8)) ?? "" }
-
-    var isRunning: Bool { process.withLock { $0.isRunning } }
-
-    func kill(_ signal: Int32) {
-        if isRunning { Foundation.kill(id, signal) }
-    }
-
-    /// Waits for its end; kills it after `limit`.
-    func exit(limit: Duration) async throws -> Int32 {
-        let killer = Task {
-            try await Task.sleep(for: limit)
-            self.kill(SIGKILL)
-        }
-        defer { killer.cancel() }
-        for await status in ended { return status }
-        throw NeverHappened(what: "the end of process \(id)")
     }
 }

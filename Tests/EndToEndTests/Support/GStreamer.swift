@@ -1,4 +1,5 @@
 import Foundation
+import Programs
 
 /// GStreamer's command line.
 struct GStreamer: Sendable {

@@ -1,4 +1,5 @@
 import Foundation
+import Programs
 
 /// nginx with its RTMP module (Debian: libnginx-mod-rtmp), as the other end of relays.
 final class Nginx: Sendable {

@@ -1,4 +1,5 @@
 import Foundation
+import Programs
 
 /// The binary that users run, with a configuration of its own in a folder of its own.
 final class Product: Sendable {

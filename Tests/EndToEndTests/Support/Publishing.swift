@@ -1,4 +1,5 @@
 import Foundation
+import Programs
 
 extension FFmpeg {
     /// Publishes a file, again and again, until it is killed or refused.

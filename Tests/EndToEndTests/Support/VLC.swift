@@ -1,4 +1,5 @@
 import Foundation
+import Programs
 
 /// VLC without a window.
 struct VLC: Sendable {

@@ -2,6 +2,7 @@ import Foundation
 import Hub
 import Media
 import NIOCore
+import Programs
 import Testing
 
 @testable import Transport
@@ -119,8 +120,11 @@ enum Tool {
         }
     }
 
+    /// Of what ends soon: blocks.
     static func output(_ arguments: String...) throws -> Data {
-        try output(arguments)
+        let program = try Program("/usr/bin/env", ["timeout", "-s", "KILL", "20"] + arguments)
+        _ = program.wait()
+        return program.outputData
     }
 
     static func run(_ arguments: String...) async throws -> String {
@@ -131,24 +135,9 @@ enum Tool {
         try await data(arguments)
     }
 
-    /// On a thread of its own, as it blocks.
     private static func data(_ arguments: [String]) async throws -> Data {
-        try await withCheckedThrowingContinuation { continuation in
-            Thread.detachNewThread {
-                continuation.resume(with: Result { try output(arguments) })
-            }
-        }
-    }
-
-    private static func output(_ arguments: [String]) throws -> Data {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["timeout", "-s", "KILL", "20"] + arguments
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        try process.run()
-        let data = pipe.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        return data
+        let program = try Program("/usr/bin/env", arguments)
+        _ = try await program.exit(limit: .seconds(20))
+        return program.outputData
     }
 }

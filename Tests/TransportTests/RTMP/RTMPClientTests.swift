@@ -2,6 +2,7 @@ import Foundation
 import Hub
 import NIOCore
 import NIOPosix
+import Programs
 import Testing
 import Transport
 
@@ -12,20 +13,9 @@ private enum FFmpeg {
 
     /// Standard output once the program has ended.
     static func run(_ arguments: [String]) async throws -> String {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: path)
-        process.arguments = ["-nostdin", "-v", "error", "-y"] + arguments
-        let output = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
-        try Data().write(to: output)
-        defer { try? FileManager.default.removeItem(at: output) }
-        process.standardOutput = try FileHandle(forWritingTo: output)
-        process.standardError = FileHandle.nullDevice
-        process.standardInput = FileHandle.nullDevice
-        try await withCheckedThrowingContinuation { (done: CheckedContinuation<Void, any Error>) in
-            process.terminationHandler = { _ in done.resume() }
-            do { try process.run() } catch { done.resume(throwing: error) }
-        }
-        return try String(contentsOf: output, encoding: .utf8)
+        let program = try Program(path, ["-nostdin", "-v", "error", "-y"] + arguments)
+        _ = try await program.exit(limit: .seconds(60))
+        return program.output
     }
 
     /// One line a packet: stream, times, size and sum of its bytes.

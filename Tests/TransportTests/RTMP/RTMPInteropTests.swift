@@ -2,44 +2,12 @@ import Foundation
 import Hub
 import NIOCore
 import NIOPosix
+import Programs
 import Streaming
 import Testing
 import Wire
 
 @testable import Transport
-
-/// A program of another maker that a test talks to, ended with the test.
-final class Program: Sendable {
-    private let process: Process
-
-    init(_ path: String, _ arguments: [String]) throws {
-        process = Process()
-        process.executableURL = URL(fileURLWithPath: path)
-        process.arguments = arguments
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        process.standardInput = FileHandle.nullDevice
-        try process.run()
-    }
-
-    func stop() {
-        guard process.isRunning else { return }
-        // A child inherits the signals that the test's threads block: SIGTERM may never reach it.
-        kill(process.processIdentifier, SIGKILL)
-        process.waitUntilExit()
-    }
-
-    func wait() async -> Int32 {
-        await withCheckedContinuation { done in
-            DispatchQueue.global().async {
-                self.process.waitUntilExit()
-                done.resume(returning: self.process.terminationStatus)
-            }
-        }
-    }
-
-    static func exists(_ path: String) -> Bool { FileManager.default.isExecutableFile(atPath: path) }
-}
 
 @Suite("RTMP with other servers", .timeLimit(.minutes(2)))
 struct RTMPInteropTests {
@@ -106,7 +74,7 @@ struct RTMPInteropTests {
         let file = folder.appendingPathComponent("nginx.conf")
         try Data(text.utf8).write(to: file)
         let program = try Program(nginx, ["-p", folder.path, "-c", file.path])
-        defer { program.stop() }
+        defer { program.kill(SIGKILL) }
         while await !isOpen(port) { try await Task.sleep(for: .milliseconds(20)) }
         return try await body(port)
     }
@@ -152,7 +120,7 @@ struct RTMPInteropTests {
                     Self.ffmpeg,
                     Self.source + Self.encoding + ["rtmp://127.0.0.1:\(port)/live/camera"]
                 )
-                defer { camera.stop() }
+                defer { camera.kill(SIGKILL) }
                 #expect(await Self.flows("camera", hub))
                 let url = RTMPURL(host: "127.0.0.1", port: nginx, app: "live", stream: "there?token=1")
                 let events = RelayEvents()
@@ -187,7 +155,7 @@ struct RTMPInteropTests {
                 Self.ffmpeg,
                 Self.source + Self.encoding + ["rtmp://127.0.0.1:\(ours)/live/camera"]
             )
-            defer { camera.stop() }
+            defer { camera.kill(SIGKILL) }
             #expect(await Self.flows("camera", hub))
             let url = RTMPURL(host: "127.0.0.1", port: port, app: "live", stream: "x")
             let listener = try Program(
@@ -195,7 +163,7 @@ struct RTMPInteropTests {
                 ["-nostdin", "-v", "error", "-y", "-listen", "1", "-i", "rtmp://127.0.0.1:\(port)/live/x"]
                     + ["-t", "2", "-c", "copy", file.path]
             )
-            defer { listener.stop() }
+            defer { listener.kill(SIGKILL) }
             var fault: RelayFault?
             repeat {
                 let events = RelayEvents()
@@ -212,7 +180,7 @@ struct RTMPInteropTests {
                 fault = await events.fault()
             } while fault?.kind == .connect
             #expect(fault?.kind == .lost)
-            #expect(await listener.wait() == 0)
+            #expect(try await listener.exit(limit: .seconds(60)) == 0)
         }
         let size = try FileManager.default.attributesOfItem(atPath: file.path)[.size] as? Int
         #expect((size ?? 0) > 10_000)
@@ -252,7 +220,7 @@ struct RTMPInteropTests {
                 let url = "rtmp://cam:s3cret@127.0.0.1:\(port)/live/ffmpeg"
                 let camera = try Program(Self.ffmpeg, Self.source + Self.encoding + [url])
                 #expect(await Self.flows("ffmpeg", target))
-                camera.stop()
+                camera.kill(SIGKILL)
             }
             let hub = Hub(group: group)
             func push(_ password: String) -> (any RelayClient, RelayEvents) {
