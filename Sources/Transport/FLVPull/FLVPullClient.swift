@@ -86,7 +86,6 @@ final class FLVPull: RelayClient {
             .channelOption(.socketOption(.so_keepalive), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    channel.closeOnExec()
                     if url.isSecure {
                         try TLSClient.add(to: channel, host: url.host, verifiesCertificates: verifies)
                     }

@@ -39,7 +39,6 @@ package final class Listener: Sendable {
             .serverChannelOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_KEEPCNT)), value: 4)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    channel.closeOnExec()
                     try channel.pipeline.syncOperations.addHandlers([
                         AcceptErrorHandler(report: options.onAcceptError), AcceptBackoffHandler(),
                     ])
@@ -47,7 +46,6 @@ package final class Listener: Sendable {
             }
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    channel.closeOnExec()
                     guard options.limits.admit(channel) else { throw Refused() }
                     try tls?.secure(channel, handshakeTimeout: options.handshakeTimeout)
                     try initialize(channel, tls == nil ? .descriptor : .channel)

@@ -35,7 +35,6 @@ extension Relay {
             .connectTimeout(options.timeout ?? .seconds(60))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    channel.closeOnExec()
                     if isTLS { try TLSClient.add(to: channel, host: host, verifiesCertificates: verifies) }
                     try channel.pipeline.syncOperations.addHandler(RelayHandler(bound.value.0))
                 }

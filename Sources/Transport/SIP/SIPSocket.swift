@@ -142,7 +142,6 @@ extension SIPSocket {
             )
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    channel.closeOnExec()
                     let connection = SIPConnection(table: halves.value.0, channel: channel)
                     try channel.pipeline.syncOperations.addHandler(connection)
                 }

@@ -171,7 +171,7 @@ struct RTSPCommandTests {
                     player = try Program(GStreamer.installed?.path ?? "", words.map(String.init))
                 }
                 let shown = options == "gst-play-1.0" ? "video/x-raw" : "chain"
-                try await wait(for: "pictures of \(options)", limit: .seconds(20)) {
+                try await wait(for: "pictures of \(options)", limit: .seconds(60)) {
                     player.output.components(separatedBy: shown).count > (options == "gst-play-1.0" ? 2 : 40)
                 }
                 #expect(player.isRunning, "\(player.errors)")
