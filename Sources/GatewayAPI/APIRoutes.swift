@@ -67,6 +67,7 @@ extension APIRoute {
             let bye = GB28181ByeRequest(
                 deviceID: try parameters.deviceID("device_id"),
                 channelID: try parameters.deviceID("channel_id"),
+                streamNumber: try streamNumber(parameters),
                 streamName: name.isEmpty ? nil : name
             )
             return JSONTreeEncoder.tree(try await control.gb28181Bye(bye))
@@ -129,6 +130,17 @@ extension APIRoute {
         return .stream(try parameters.requiredString("stream_name"))
     }
 
+    /// Nil where it was not given.
+    private static func streamNumber(_ parameters: APIParameters) throws -> Int? {
+        let number = try parameters.integer("stream_number", default: -1)
+        guard (-1...9).contains(number) else {
+            throw ControlError.paramMissing(
+                "stream_number is \(number), expected 0 (the main stream) or 1 to 9 (a sub stream)"
+            )
+        }
+        return number < 0 ? nil : number
+    }
+
     private static func inviteRequest(_ parameters: APIParameters) throws -> GB28181InviteRequest {
         // -1 stands for a flag that was not given.
         let flag = try parameters.integer("is_tcp_flag", default: -1)
@@ -150,6 +162,7 @@ extension APIRoute {
         return GB28181InviteRequest(
             deviceID: try parameters.deviceID("device_id"),
             channelID: try parameters.deviceID("channel_id"),
+            streamNumber: try streamNumber(parameters) ?? 0,
             streamName: try parameters.streamName() ?? "",
             port: port,
             transport: transport,

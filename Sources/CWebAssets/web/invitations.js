@@ -20,14 +20,16 @@ async function inTurn(ask) {
   }
 }
 
-/** Resolves to the stream's name. Ends with `release`. */
-export function acquire(device, channel) {
-  const key = channelKey(device, channel)
+const keyOf = (device, channel, number) => channelKey(device, channel) + '/' + number
+
+/** Resolves to the stream's name. Stream 0 is the main one, 1 the sub stream. Ends with `release`. */
+export function acquire(device, channel, number = 0) {
+  const key = keyOf(device, channel, number)
   let entry = held.get(key)
   if (entry) clearTimeout(entry.timer)
   else {
-    entry = { device, channel, users: 0, answered: false }
-    entry.stream = inTurn(() => api.call('ctrl/gb28181_invite', { body: { device_id: device, channel_id: channel, auto_bye_after_no_out_ms: idle }, timeout: 30000 }))
+    entry = { device, channel, number, users: 0, answered: false }
+    entry.stream = inTurn(() => api.call('ctrl/gb28181_invite', { body: { device_id: device, channel_id: channel, stream_number: number, auto_bye_after_no_out_ms: idle }, timeout: 30000 }))
       .then(data => { entry.answered = true; return data.stream_name })
     entry.stream.catch(() => { if (held.get(key) === entry) held.delete(key) })
     held.set(key, entry)
@@ -37,8 +39,8 @@ export function acquire(device, channel) {
 }
 
 /** The bye waits a moment: a channel that moves to another tile need not be asked again. */
-export function release(device, channel, linger = 1500) {
-  const key = channelKey(device, channel), entry = held.get(key)
+export function release(device, channel, number = 0, linger = 1500) {
+  const key = keyOf(device, channel, number), entry = held.get(key)
   if (!entry || (entry.users -= 1) > 0) return
   entry.timer = setTimeout(async () => {
     if (held.get(key) === entry) held.delete(key)
@@ -48,8 +50,8 @@ export function release(device, channel, linger = 1500) {
 }
 
 /** The stream has ended by itself: there is nothing to take back. */
-export function lost(device, channel) {
-  const key = channelKey(device, channel), entry = held.get(key)
+export function lost(device, channel, number = 0) {
+  const key = keyOf(device, channel, number), entry = held.get(key)
   if (!entry) return
   clearTimeout(entry.timer)
   held.delete(key)
@@ -57,7 +59,7 @@ export function lost(device, channel) {
 
 // A refusal says that the session is gone already.
 const bye = (entry, keepalive = false) =>
-  api.call('ctrl/gb28181_bye', { body: { device_id: entry.device, channel_id: entry.channel }, keepalive }).catch(() => {})
+  api.call('ctrl/gb28181_bye', { body: { device_id: entry.device, channel_id: entry.channel, stream_number: entry.number }, keepalive }).catch(() => {})
 
 export function releaseAll() {
   for (const entry of held.values()) { clearTimeout(entry.timer); bye(entry, true) }

@@ -38,8 +38,20 @@ export const nameOf = thing => thing.device_name || thing.channel_name || thing.
 export function channelOf(stream) {
   const key = stream.replace('_', '/')
   if (directory.channels.has(key)) return key
-  for (const [other, channel] of directory.channels) if (channel.stream_name === stream) return other
+  for (const [other, channel] of directory.channels) if (channel.stream_name === stream || subStreamOf(channel, stream)) return other
 }
+
+/** What of a channel's sub streams is asked for under that name. */
+export const subStreamOf = (channel, stream) => channel.sub_streams?.find(sub => sub.stream_name === stream)
+
+/** A channel's smaller picture, where it is known how to ask for it; 0: there is none. */
+export const subNumber = key => directory.channels.get(key)?.stream_numbers?.find(number => number > 0) ?? 0
+
+/** `streaming` whichever of its streams does. */
+export const activity = channel => channel.status !== 'idle' ? channel.status : channel.sub_streams?.[0]?.status ?? 'idle'
+
+/** Of one of its streams. */
+export const statusOf = (channel, number) => number ? channel.sub_streams?.find(sub => sub.stream_number === number)?.status ?? 'idle' : channel.status
 
 /** A group that somebody publishes, or that is pulled. */
 export const source = group => group.pub?.session_id ? group.pub : group.pull?.session_id ? group.pull : null

@@ -4,7 +4,7 @@ import { History, graph, sparkline } from './chart.js'
 import { button, confirm, copyable, empty, fill, h, icon, iconButton, lamp, reconcile, setAttribute, setClass, setHidden, setLamp, setText, toast } from './dom.js'
 import { age, bytes, count, duration, kbits, percent } from './format.js'
 import { VirtualList } from './list.js'
-import { channelOf, directory, groups, listenDevices, listenGroups, nameOf, source, streamURLs } from './store.js'
+import { channelOf, directory, groups, listenDevices, listenGroups, nameOf, source, streamURLs, subStreamOf } from './store.js'
 import { t } from './text.js'
 import { watch } from './watch.js'
 
@@ -80,7 +80,8 @@ export class Streams {
   /** A camera's name says more than its stream's. */
   #title(group) {
     const known = directory.channels.get(channelOf(group.stream_name))
-    return known ? nameOf(known) : group.stream_name
+    if (!known) return group.stream_name
+    return nameOf(known) + (subStreamOf(known, group.stream_name) ? ' · ' + t('stream.sub') : '')
   }
 
   #device(group) {

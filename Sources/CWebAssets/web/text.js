@@ -209,6 +209,7 @@ column.graph = 2 min | 2 分钟
 column.loss = Loss | 丢包
 column.viewers = Viewers | 观众
 stream.live = Live | 在播
+stream.sub = sub stream | 子码流
 stream.waiting = Nobody publishes | 无人发布
 stream.video = Video | 视频
 stream.audio = Audio | 音频

@@ -2,22 +2,32 @@
 import { Player } from './player.js'
 import { button, fill, h, icon, iconButton, lamp, setAttribute, setHidden, setLamp, setText } from './dom.js'
 import { acquire, explain, lost, release } from './invitations.js'
-import { channelKey, devices, directory, nameOf, playable } from './store.js'
+import { channelKey, devices, directory, nameOf, playable, statusOf, subNumber } from './store.js'
 import { language, t } from './text.js'
 
 const waits = [5, 10, 20, 40, 60]
 
 export const keyOf = entry => entry.kind === 'stream' ? 'stream:' + entry.name : channelKey(entry.device, entry.channel)
 
+/** One stream of the tile's channel, and its player once the camera has answered. */
+class Picture {
+  held = false
+  closed = false
+  since = 0
+  constructor(number) { this.number = number }
+}
+
 export class Tile {
   entry = null
   state = 'empty'
-  #run = 0
+  /** What is on the screen, and what takes its place as soon as it has a picture. */
+  #now = null
+  #next = null
+  /** Numbers of streams that the camera refuses or this browser does not decode. */
+  #refused = new Set()
   #failures = 0
   #timer = 0
-  #held = false
   #over = false
-  #since = 0
 
   constructor(wall, index) {
     this.wall = wall
@@ -53,50 +63,123 @@ export class Tile {
 
   get key() { return this.entry && keyOf(this.entry) }
 
+  get player() { return this.#now?.player }
+
   show(entry) {
     if (entry && this.entry && keyOf(entry) === this.key) return
     this.leave(1500)
     this.entry = entry
     this.#failures = 0
+    this.#refused.clear()
     if (entry) this.enter()
     else this.#paint()
   }
 
   enter() {
-    if (!this.entry || this.player || this.state === 'inviting') return
+    if (!this.entry || this.#now) return
     clearTimeout(this.#timer)
-    const run = this.#run += 1
-    if (this.entry.kind === 'stream') return this.#play(this.entry.name)
+    if (this.entry.kind === 'stream') return this.#play(this.#now = new Picture(0), this.entry.name)
     this.#become('inviting')
-    this.#held = true
-    acquire(this.entry.device, this.entry.channel).then(
-      stream => { if (run === this.#run) this.#play(stream) },
-      error => { if (run === this.#run) { this.#held = false; this.#fail(explain(error.code, error.desp), error.words) } })
+    // Which streams the channel has is in the list; `update` comes with it.
+    if (directory.loaded) this.#invite(this.#now = new Picture(this.#wanted()))
   }
 
   /** Closes the picture and gives the invitation back after `linger` ms. */
   leave(linger) {
-    this.#run += 1
     clearTimeout(this.#timer)
-    this.player?.close()
-    this.player = null
-    this.stage.replaceChildren()
-    if (this.#held) release(this.entry.device, this.entry.channel, linger)
-    this.#held = this.#over = false
+    this.#drop(this.#now, linger)
+    this.#drop(this.#next, linger)
+    this.#now = this.#next = null
+    this.#over = false
     this.state = 'empty'
   }
 
-  #play(stream) {
-    this.stream = stream
-    this.#since = performance.now()
-    this.player = new Player(this.stage, playable(stream), { muted: true, controls: true, zoom: true, language: language() })
-    this.player.addEventListener('state', event => {
-      const { state } = event.detail
-      if (this.#over && state !== 'paused') { this.leave(0); return this.enter() }
-      if (state === 'playing') this.#failures = 0
-      this.#become(state === 'playing' ? 'playing' : state === 'unsupported' || state === 'error' ? 'faulty' : 'waiting')
-    })
-    this.#become('waiting')
+  /** Changes to the stream that suits the tile's size; the old picture stays until the new one is there. */
+  retune() {
+    if (this.entry?.kind !== 'channel' || !this.#now) return
+    if (this.wall.isSmall(this)) this.#refused.delete(0)
+    const number = this.#wanted()
+    if ((this.#next ?? this.#now).number === number) return
+    this.#drop(this.#next, 0)
+    this.#next = null
+    if (this.#now.number !== number) this.#invite(this.#next = new Picture(number))
+  }
+
+  #wanted() {
+    const sub = subNumber(this.key)
+    if (!sub || this.#refused.has(sub)) return 0
+    return this.wall.isSmall(this) || this.#refused.has(0) ? sub : 0
+  }
+
+  #invite(picture) {
+    const { device, channel } = this.entry
+    picture.held = true
+    acquire(device, channel, picture.number).then(
+      stream => { if (!picture.closed) this.#play(picture, stream) },
+      error => {
+        if (picture.closed) return
+        picture.held = false
+        this.#miss(picture, () => this.#fail(explain(error.code, error.desp), error.words))
+      })
+  }
+
+  #play(picture, stream) {
+    picture.since = performance.now()
+    picture.layer = h('.tile-layer')
+    // Behind what is shown.
+    this.stage.prepend(picture.layer)
+    picture.player = new Player(picture.layer, playable(stream), { muted: true, controls: true, zoom: true, language: language() })
+    picture.player.addEventListener('state', event => { if (!picture.closed) this.#hear(picture, event.detail.state) })
+    if (picture === this.#now) this.#become('waiting')
+  }
+
+  #hear(picture, state) {
+    if (picture === this.#next) {
+      if (state === 'playing') this.#promote()
+      else if (state === 'unsupported' || state === 'error') this.#miss(picture)
+      return
+    }
+    if (this.#over && state !== 'paused') { this.leave(0); return this.enter() }
+    if (state === 'playing') this.#failures = 0
+    this.#become(state === 'playing' ? 'playing' : state === 'unsupported' || state === 'error' ? 'faulty' : 'waiting')
+    if (state === 'unsupported') this.#miss(picture)
+  }
+
+  #promote() {
+    const muted = this.player?.muted ?? true
+    this.#drop(this.#now)
+    this.#now = this.#next
+    if (!muted) this.player.muted = false
+    this.#next = null
+    this.#failures = 0
+    this.#become('playing')
+  }
+
+  /** No picture of this stream: another one of the channel may do. */
+  #miss(picture, otherwise = () => {}) {
+    if (picture === this.#next) {
+      this.#drop(picture, 0)
+      this.#next = null
+      return this.#refused.add(picture.number)
+    }
+    if (this.entry.kind !== 'channel') return otherwise()
+    this.#refused.add(picture.number)
+    const number = this.#wanted()
+    if (number === picture.number || this.#refused.has(number)) {
+      if (!picture.player) this.#now = null
+      return otherwise()
+    }
+    if (picture.player) return this.retune()
+    this.#now = null
+    this.enter()
+  }
+
+  #drop(picture, linger) {
+    if (!picture) return
+    picture.closed = true
+    picture.player?.close()
+    picture.layer?.remove()
+    if (picture.held) release(this.entry.device, this.entry.channel, picture.number, linger)
   }
 
   #become(state) { this.state = state; this.#paint() }
@@ -115,7 +198,7 @@ export class Tile {
     tick()
   }
 
-  retry() { this.state = 'empty'; this.enter() }
+  retry() { this.state = 'empty'; this.#refused.clear(); this.enter() }
 
   /** What the device list says: names, and whether the stream that this tile invited is still there. */
   update() {
@@ -123,10 +206,11 @@ export class Tile {
     if (this.entry.kind === 'channel') {
       const channel = directory.channels.get(this.key)
       if (channel) this.entry.name = nameOf(channel)
-      // Not by a list that is older than the invitation's answer.
-      if (this.#held && this.player && channel?.status === 'idle' && devices.askedAt > this.#since + 1000) {
-        lost(this.entry.device, this.entry.channel)
-        this.#held = false
+      if (this.#now) this.retune()
+      else if (this.wall.visible && (this.state === 'empty' || this.state === 'inviting')) this.enter()
+      if (this.#isGone(this.#next, channel)) { this.#forget(this.#next); this.#drop(this.#next); this.#next = null }
+      if (this.#isGone(this.#now, channel)) {
+        this.#forget(this.#now)
         // Who pauses for long finds the camera let go, and asks for it again by going on.
         if (this.player.statistics.state === 'paused') this.#over = true
         else {
@@ -136,6 +220,16 @@ export class Tile {
       }
     }
     this.#paint()
+  }
+
+  /** Not by a list that is older than the invitation's answer. */
+  #isGone(picture, channel) {
+    return picture?.held && picture.player && channel && statusOf(channel, picture.number) === 'idle' && devices.askedAt > picture.since + 1000
+  }
+
+  #forget(picture) {
+    lost(this.entry.device, this.entry.channel, picture.number)
+    picture.held = false
   }
 
   #paint() {

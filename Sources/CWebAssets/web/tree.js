@@ -1,7 +1,7 @@
 // Devices with their channels, and streams that no device sends, in one searchable list.
 import { h, icon, iconButton, lamp, setAttribute, setClass, setHidden, setLamp, setText } from './dom.js'
 import { VirtualList } from './list.js'
-import { channelKey, directory, nameOf } from './store.js'
+import { activity, channelKey, directory, nameOf } from './store.js'
 import { t } from './text.js'
 
 export class Tree {
@@ -66,7 +66,7 @@ export class Tree {
       if ((filter === 'online' && !online) || (filter === 'offline' && online)) continue
       const itself = hit(device.device_name ?? '', device.device_id)
       let channels = device.channels
-      if (filter === 'live') channels = channels.filter(channel => channel.status === 'streaming')
+      if (filter === 'live') channels = channels.filter(channel => activity(channel) === 'streaming')
       if (words && !itself) channels = channels.filter(channel => hit(channel.channel_name ?? '', channel.channel_id))
       if ((filter === 'live' || !itself) && !channels.length) continue
       const open = this.expanded.has(device.device_id) || (words && !itself) || filter === 'live'
@@ -115,7 +115,7 @@ export class Tree {
       setAttribute(row.mark, 'aria-pressed', String(this.options.marked.has(item.key)))
     }
     if (item.kind === 'device') {
-      const live = item.device.channels.reduce((sum, channel) => sum + (channel.status === 'streaming'), 0)
+      const live = item.device.channels.reduce((sum, channel) => sum + (activity(channel) === 'streaming'), 0)
       setAttribute(row, 'aria-expanded', String(!!item.open))
       setLamp(row.lamp, item.device.status === 'online' ? 'good' : 'off', t('status.' + item.device.status))
       setText(row.name, nameOf(item.device))
@@ -127,7 +127,7 @@ export class Tree {
       setText(row.name, nameOf(item.channel))
       setText(row.note, item.channel.last_error ? '!' : '')
       setAttribute(row, 'title', nameOf(item.channel) + '\n' + item.channel.channel_id + (item.channel.last_error ? '\n' + item.channel.last_error : ''))
-      setClass(row, 'faulty', item.channel.last_error && item.channel.status !== 'streaming')
+      setClass(row, 'faulty', item.channel.last_error && activity(item.channel) !== 'streaming')
     } else {
       setLamp(row.lamp, 'live', t('status.streaming'))
       setText(row.name, item.name)
@@ -138,8 +138,9 @@ export class Tree {
 
 /** Lamp and words of a channel. */
 export function channelState(device, channel) {
-  if (channel.status === 'streaming') return { state: 'live', label: t('status.streaming') }
-  if (channel.status === 'inviting') return { state: 'busy', label: t('status.inviting') }
+  const status = activity(channel)
+  if (status === 'streaming') return { state: 'live', label: t('status.streaming') }
+  if (status === 'inviting') return { state: 'busy', label: t('status.inviting') }
   if (device.status !== 'online') return { state: 'off', label: t('status.device.offline') }
   if (!channel.online) return { state: 'warn', label: t('status.catalog.offline') }
   return { state: 'good', label: t('status.idle') }

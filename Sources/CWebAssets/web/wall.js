@@ -1,7 +1,7 @@
 // The wall: 1, 4, 9 or 16 tiles beside the tree of channels, and a carousel over many.
 import { announce, button, h, iconButton, remembered, setAttribute, setClass, setText, toast } from './dom.js'
 import { acquire, release } from './invitations.js'
-import { channelOf, directory, listenDevices, listenGroups, nameOf, source } from './store.js'
+import { channelKey, channelOf, directory, listenDevices, listenGroups, nameOf, source, subNumber } from './store.js'
 import { t } from './text.js'
 import { Tile } from './tile.js'
 import { Tree } from './tree.js'
@@ -100,6 +100,7 @@ export class Wall {
     layouts.forEach((value, index) => { setClass(this.layoutButtons[index], 'on', value === count); setAttribute(this.layoutButtons[index], 'aria-pressed', String(value === count)) })
     if (!this.selected || this.selected.index >= count) this.select(this.tiles[0], false)
     if (this.#carousel) this.startCarousel()
+    for (const tile of this.tiles) tile.retune()
     this.#save()
   }
 
@@ -156,17 +157,23 @@ export class Wall {
     this.enlarged = tile
     this.grid.classList.add('enlarged')
     tile.element.classList.add('big')
+    tile.retune()
   }
 
   #shrink() {
-    this.enlarged?.element.classList.remove('big')
-    this.grid.classList.remove('enlarged')
+    const tile = this.enlarged
     this.enlarged = null
+    this.grid.classList.remove('enlarged')
+    tile?.element.classList.remove('big')
+    tile?.retune()
   }
 
+  /** Sub streams are what a browser can decode many of; a tile that has the wall for itself shows the main one. */
+  isSmall(tile) { return this.layout > 1 && this.enlarged !== tile }
+
   #pool() {
-    const keys = this.marked.size ? [...this.marked] : this.live.map(name => channelOf(name) ?? 'stream:' + name)
-    return keys.map(entryFor).filter(Boolean)
+    const keys = this.marked.size ? this.marked : new Set(this.live.map(name => channelOf(name) ?? 'stream:' + name))
+    return [...keys].map(entryFor).filter(Boolean)
   }
 
   startCarousel() {
@@ -183,7 +190,12 @@ export class Wall {
       this.#ahead = setTimeout(() => {
         // The next cameras are asked early, so that their pictures come at once.
         const next = pool.length > this.layout ? this.tiles.map((_, index) => pool[((this.#offset >= pool.length ? 0 : this.#offset) + index) % pool.length]) : []
-        for (const { kind, device, channel } of next) if (kind === 'channel') { acquire(device, channel).catch(() => {}); release(device, channel, 8000) }
+        for (const { kind, device, channel } of next) {
+          if (kind !== 'channel') continue
+          const number = this.layout > 1 ? subNumber(channelKey(device, channel)) : 0
+          acquire(device, channel, number).catch(() => {})
+          release(device, channel, number, 8000)
+        }
       }, this.interval * 1000 - 3000)
     }
     this.#turn = setInterval(turn, this.interval * 1000)

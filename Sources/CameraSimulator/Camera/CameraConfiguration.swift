@@ -8,6 +8,8 @@ package struct CameraConfiguration: Hashable, Sendable {
     package var password: String
     package var manufacturer: String
     package var model: String
+    /// `X-GB-Ver`: 2.0 is GB/T 28181-2016, 3.0 is 2022.
+    package var protocolVersion: String
     package var channels: [Channel]
     /// How its signalling travels. Media goes as the platform's INVITE asks.
     package var transport: Transport
@@ -26,11 +28,14 @@ package struct CameraConfiguration: Hashable, Sendable {
         package var name: String
         /// Path of the video file to stream; nil answers INVITE with 480.
         package var clip: String?
+        /// Its sub stream; nil: there is none, and the main stream comes whatever is asked for.
+        package var subClip: String?
 
-        package init(id: String, name: String, clip: String? = nil) {
+        package init(id: String, name: String, clip: String? = nil, subClip: String? = nil) {
             self.id = id
             self.name = name
             self.clip = clip
+            self.subClip = subClip
         }
     }
 
@@ -40,6 +45,7 @@ package struct CameraConfiguration: Hashable, Sendable {
         password: String = "",
         manufacturer: String = "gbgate",
         model: String = "Simulated camera",
+        protocolVersion: String = "2.0",
         channels: [Channel],
         transport: Transport = .udp,
         charset: Charset = .gb2312,
@@ -51,6 +57,7 @@ package struct CameraConfiguration: Hashable, Sendable {
         self.password = password
         self.manufacturer = manufacturer
         self.model = model
+        self.protocolVersion = protocolVersion
         self.channels = channels
         self.transport = transport
         self.charset = charset

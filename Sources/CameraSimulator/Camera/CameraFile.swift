@@ -7,6 +7,12 @@ private struct CameraFile: Decodable {
         var id: String
         var name: String
         var clip: String?
+        var subClip: String?
+
+        enum CodingKeys: String, CodingKey {
+            case id, name, clip
+            case subClip = "sub_clip"
+        }
     }
 
     var id: String
@@ -14,6 +20,7 @@ private struct CameraFile: Decodable {
     var password: String?
     var manufacturer: String?
     var model: String?
+    var protocolVersion: String?
     var transport: CameraConfiguration.Transport?
     var charset: String?
     var expires: Int?
@@ -23,6 +30,7 @@ private struct CameraFile: Decodable {
     enum CodingKeys: String, CodingKey {
         case id, name, password, manufacturer, model, transport, charset, expires, channels
         case keepaliveInterval = "keepalive_interval"
+        case protocolVersion = "protocol_version"
     }
 }
 
@@ -56,11 +64,14 @@ extension CameraConfiguration {
             password: file.password ?? "",
             manufacturer: file.manufacturer ?? "gbgate",
             model: file.model ?? "Simulated camera",
+            protocolVersion: file.protocolVersion ?? "2.0",
             channels: file.channels.map { channel in
-                Channel(
+                func path(_ clip: String?) -> String? { clip.map { $0.hasPrefix("/") ? $0 : folder + $0 } }
+                return Channel(
                     id: channel.id,
                     name: channel.name,
-                    clip: channel.clip.map { $0.hasPrefix("/") ? $0 : folder + $0 }
+                    clip: path(channel.clip),
+                    subClip: path(channel.subClip)
                 )
             },
             transport: file.transport ?? .udp,

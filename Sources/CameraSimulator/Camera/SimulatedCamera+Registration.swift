@@ -17,7 +17,7 @@ extension SimulatedCamera {
         request.headers.append(.contact, contact)
         request.headers.append(.expires, isStopping ? "0" : String(configuration.expires))
         request.headers.append(.userAgent, Self.userAgent)
-        request.headers.append(.xGBVer, "2.0")
+        request.headers.append(.xGBVer, configuration.protocolVersion)
         if let challenge {
             nonceCount += 1
             let credentials = DigestCredentials(username: configuration.id, password: configuration.password)

@@ -99,6 +99,7 @@ extension SimulatedCamera {
             isOnline: true,
             ptzType: 3,
             extras: [.init("Owner", "gbgate"), .init("RegisterWay", "1"), .init("Secrecy", "0")]
+                + (channel.subClip == nil ? [] : [.init(CatalogItem.streamNumberList, "0/1")])
         )
     }
 }

@@ -46,10 +46,11 @@ extension SimulatedCamera {
         } else {
             path = .connect(host: host, port: media.port)
         }
+        let isSub = StreamSelection.number(in: media) > 0
         let session = MediaRequest(
             id: nextSession,
             channelID: channel.id,
-            clip: clip,
+            clip: isSub ? channel.subClip ?? clip : clip,
             path: path,
             ssrc: offer.other("y").flatMap { SSRC($0) }?.value ?? 0
         )

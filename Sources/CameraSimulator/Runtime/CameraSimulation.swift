@@ -50,7 +50,10 @@ package struct CameraSimulation: Sendable {
     /// Starts the cameras and returns. Call `stop` on what it gives.
     package func start() async throws -> RunningSimulation {
         var clips: [String: Clip] = [:]
-        for path in Set(cameras.flatMap(\.channels).compactMap(\.clip)) { clips[path] = try Clip.load(path: path) }
+        let channels = cameras.flatMap(\.channels)
+        for path in Set(channels.compactMap(\.clip) + channels.compactMap(\.subClip)) {
+            clips[path] = try Clip.load(path: path)
+        }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: max(threads, 1))
         do {
             return try await start(on: group, clips: clips)

@@ -1,4 +1,5 @@
 package import SIP
+package import Wire
 
 /// Names a media session for as long as the process lives.
 package struct MediaSessionID: Hashable, Sendable, CustomStringConvertible {
@@ -21,7 +22,8 @@ package struct InviteRequest: Equatable, Sendable {
     package var transport: MediaTransport
     package var ssrc: SSRC
     package var purpose: MediaOffer.Purpose
-    package var streamSelection: String?
+    /// Nil: the main stream, which devices send unasked.
+    package var streamSelection: SessionDescription.Attribute?
 
     package init(
         deviceID: String,
@@ -31,7 +33,7 @@ package struct InviteRequest: Equatable, Sendable {
         transport: MediaTransport,
         ssrc: SSRC,
         purpose: MediaOffer.Purpose = .play,
-        streamSelection: String? = nil
+        streamSelection: SessionDescription.Attribute? = nil
     ) {
         self.deviceID = deviceID
         self.channelID = channelID

@@ -16,7 +16,7 @@ extension SignallingCore {
             ssrc: wish.ssrc,
             purpose: wish.purpose,
             onlyPS: session.onlyPS,
-            streamSelection: Self.selection(wish.streamSelection)
+            streamSelection: wish.streamSelection
         )
         let announced = announced(session.slot, over: flow)
         var request = makeRequest(.invite, user: wish.channelID, over: flow, announced: announced, body: offer.body)
@@ -52,12 +52,6 @@ extension SignallingCore {
             )
         }
         sessions[number]?.client = client
-    }
-
-    private static func selection(_ text: String?) -> SessionDescription.Attribute? {
-        guard let text else { return nil }
-        let parts = text.split(separator: ":", maxSplits: 1).map(String.init)
-        return parts.first.map { .init($0, parts.count > 1 ? parts[1] : nil) }
     }
 
     /// "invite CHANNEL of device ID at FLOW": how every message about a session begins.

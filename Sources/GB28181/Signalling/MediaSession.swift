@@ -1,12 +1,13 @@
 internal import NIOCore
 internal import SIP
+internal import Wire
 
 /// What makes two wishes one session.
 struct SessionKey: Hashable {
     var deviceID: String
     var channelID: String
     var purpose: MediaOffer.Purpose
-    var streamSelection: String?
+    var streamSelection: SessionDescription.Attribute?
 
     init(_ request: InviteRequest) {
         deviceID = request.deviceID

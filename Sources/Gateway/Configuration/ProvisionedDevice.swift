@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+internal import GB28181
 
 /// A device that the operator announces before it registers: its own password, and what it needs different.
 package struct ProvisionedDevice: Codable, Hashable, Sendable {
@@ -14,6 +15,9 @@ package struct ProvisionedDevice: Codable, Hashable, Sendable {
     package var transport = ""
     /// The charset of its XML when it lies about it: `utf-8` or `gb18030`; empty = detected.
     package var charset = ""
+    /// The attribute that asks it for a sub stream: `streamnumber`, `streamprofile`, `streamMode` or `stream`; empty = by its version of
+    /// the standard and its manufacturer.
+    package var streamSelection = ""
 
     package init() {}
 
@@ -83,6 +87,10 @@ package struct ProvisionedDevice: Codable, Hashable, Sendable {
         }
         if id.isEmpty { throw refuse("id", id, "the device's ID, 20 digits") }
         if !Self.transports.contains(transport) { throw refuse("transport", transport, "udp, tcp_passive, tcp_active") }
+        if !streamSelection.isEmpty, StreamSelection(rawValue: streamSelection) == nil {
+            let names = StreamSelection.allCases.map(\.rawValue).joined(separator: ", ")
+            throw refuse("stream_selection", streamSelection, names)
+        }
         if !Self.charsets.contains(charset) { throw refuse("charset", charset, "utf-8, gb18030") }
         if !mediaIp.isEmpty, !IPText.isIPv4(mediaIp), !IPText.isIPv6(mediaIp) {
             throw refuse("media_ip", mediaIp, "an IP address, or empty")

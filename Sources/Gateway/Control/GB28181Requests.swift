@@ -13,7 +13,9 @@ package struct GB28181InviteRequest: Hashable, Sendable {
     package var deviceID: String
     /// 20 digits; a camera without channels is its own channel.
     package var channelID: String
-    /// Never empty: `device_id_channel_id` when the caller gave none.
+    /// 0: the main stream, 1: the first sub stream.
+    package var streamNumber: Int
+    /// Never empty: `device_id_channel_id` when the caller gave none, with `_1` behind it for sub stream 1.
     package var streamName: String
     /// 0: the pool chooses. A port that is taken is an error.
     package var port: Int
@@ -25,6 +27,7 @@ package struct GB28181InviteRequest: Hashable, Sendable {
     package init(
         deviceID: String,
         channelID: String,
+        streamNumber: Int = 0,
         streamName: String = "",
         port: Int = 0,
         transport: MediaTransport? = nil,
@@ -32,7 +35,9 @@ package struct GB28181InviteRequest: Hashable, Sendable {
     ) {
         self.deviceID = deviceID
         self.channelID = channelID
-        self.streamName = streamName.isEmpty ? "\(deviceID)_\(channelID)" : streamName
+        self.streamNumber = streamNumber
+        let suffix = streamNumber == 0 ? "" : "_\(streamNumber)"
+        self.streamName = streamName.isEmpty ? "\(deviceID)_\(channelID)\(suffix)" : streamName
         self.port = port
         self.transport = transport
         self.autoByeAfterNoOutMs = autoByeAfterNoOutMs
@@ -46,12 +51,15 @@ package typealias GB28181InviteStarted = RTPPubStarted
 package struct GB28181ByeRequest: Hashable, Sendable {
     package var deviceID: String
     package var channelID: String
+    /// Nil: the one that feeds `streamName`, else the main stream.
+    package var streamNumber: Int?
     /// Nil: whatever stream the channel feeds.
     package var streamName: String?
 
-    package init(deviceID: String, channelID: String, streamName: String? = nil) {
+    package init(deviceID: String, channelID: String, streamNumber: Int? = nil, streamName: String? = nil) {
         self.deviceID = deviceID
         self.channelID = channelID
+        self.streamNumber = streamNumber
         self.streamName = streamName
     }
 }

@@ -76,10 +76,14 @@ package struct GB28181DeviceStat: Codable, Hashable, Sendable {
 package struct GB28181ChannelStat: Codable, Hashable, Sendable {
     package var channelID: String
     package var channelName: String
-    /// `idle` or `streaming`.
+    /// `idle`, `inviting` or `streaming`: its main stream.
     package var status: String
     /// Empty while idle.
     package var streamName: String
+    /// The streams that it can be asked for: 0 the main stream, 1 the first sub stream.
+    package var streamNumbers: [Int]
+    /// Sub streams that are invited.
+    package var subStreams: [GB28181SubStreamStat]
     /// What the device's catalog says about the channel: ON is true.
     package var online: Bool
     package var manufacturer: String
@@ -99,6 +103,8 @@ package struct GB28181ChannelStat: Codable, Hashable, Sendable {
         channelName: String,
         status: String,
         streamName: String = "",
+        streamNumbers: [Int] = [0],
+        subStreams: [GB28181SubStreamStat] = [],
         online: Bool = true,
         manufacturer: String = "",
         parentID: String = "",
@@ -112,6 +118,8 @@ package struct GB28181ChannelStat: Codable, Hashable, Sendable {
         self.channelName = channelName
         self.status = status
         self.streamName = streamName
+        self.streamNumbers = streamNumbers
+        self.subStreams = subStreams
         self.online = online
         self.manufacturer = manufacturer
         self.parentID = parentID
@@ -127,6 +135,8 @@ package struct GB28181ChannelStat: Codable, Hashable, Sendable {
         case channelName = "channel_name"
         case status
         case streamName = "stream_name"
+        case streamNumbers = "stream_numbers"
+        case subStreams = "sub_streams"
         case online
         case manufacturer
         case parentID = "parent_id"
@@ -135,6 +145,26 @@ package struct GB28181ChannelStat: Codable, Hashable, Sendable {
         case parental
         case lastError = "last_error"
         case lastErrorTime = "last_error_time"
+    }
+}
+
+/// A sub stream that a channel is asked for.
+package struct GB28181SubStreamStat: Codable, Hashable, Sendable {
+    package var streamNumber: Int
+    /// `inviting` or `streaming`.
+    package var status: String
+    package var streamName: String
+
+    package init(streamNumber: Int, status: String, streamName: String) {
+        self.streamNumber = streamNumber
+        self.status = status
+        self.streamName = streamName
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case streamNumber = "stream_number"
+        case status
+        case streamName = "stream_name"
     }
 }
 

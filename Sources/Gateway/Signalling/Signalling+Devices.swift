@@ -12,7 +12,7 @@ extension Signalling {
                 status: device.isOnline ? "online" : "offline",
                 registerTime: time(device.registeredAt),
                 keepaliveTime: time(device.keepaliveAt),
-                channels: device.channels.map { channelStat($0, of: device.id) },
+                channels: device.channels.map { channelStat($0, of: device) },
                 manufacturer: device.manufacturer,
                 model: device.model,
                 firmware: device.firmware,
@@ -49,16 +49,17 @@ extension Signalling {
         return last == 0 ? "never" : WallTime(unixMilliseconds: last).seconds
     }
 
-    private func channelStat(_ item: CatalogItem, of deviceID: String) -> GB28181ChannelStat {
-        let key = ChannelKey(deviceID: deviceID, channelID: item.deviceID)
+    private func channelStat(_ item: CatalogItem, of device: Device) -> GB28181ChannelStat {
+        let key = ChannelKey(deviceID: device.id, channelID: item.deviceID)
         let session = sessions[key]
         let fault = faults[key]
-        let isStreaming = session?.state == .streaming
         return GB28181ChannelStat(
             channelID: item.deviceID,
             channelName: item.name,
-            status: isStreaming ? "streaming" : session == nil ? "idle" : "inviting",
+            status: session?.status ?? "idle",
             streamName: session?.streamName ?? "",
+            streamNumbers: streamNumbers(of: item, device),
+            subStreams: subStreamStats(of: key),
             online: item.isOnline,
             manufacturer: item.manufacturer,
             parentID: item.parentIDs.joined(separator: "/"),

@@ -25,7 +25,7 @@ extension Signalling {
             sessions[key]?.idleSince = since
             guard now - since >= limit else { continue }
             logger.info(
-                "nobody watches channel \(key.channelID)",
+                "nobody watches channel \(key)",
                 metadata: ["device": "\(key.deviceID)", "seconds": "\((now - since).nanoseconds / 1_000_000_000)"]
             )
             end(key, .released)

@@ -3,11 +3,16 @@ internal import Logging
 internal import NIOCore
 internal import SIP
 internal import Transport
+internal import Wire
 
 /// A channel and what is asked of it; one session each (R-11).
-struct ChannelKey: Hashable, Sendable {
+struct ChannelKey: Hashable, Sendable, CustomStringConvertible {
     var deviceID: String
     var channelID: String
+    /// 0: its main stream.
+    var streamNumber = 0
+
+    var description: String { streamNumber == 0 ? channelID : "\(channelID) (sub stream \(streamNumber))" }
 }
 
 /// One invited channel, from the first wish for it to its end.
@@ -42,13 +47,18 @@ struct ChannelSession {
 extension Signalling {
     /// Invites a channel, or joins the session that has it, and waits for the camera's final answer.
     func invite(_ request: GB28181InviteRequest) async throws -> GB28181InviteStarted {
-        let key = ChannelKey(deviceID: request.deviceID, channelID: request.channelID)
+        let key = ChannelKey(
+            deviceID: request.deviceID,
+            channelID: request.channelID,
+            streamNumber: request.streamNumber
+        )
         guard let device = core.device(key.deviceID) else { throw ControlError.deviceNotFound(key.deviceID) }
         guard !isStopping else { throw ControlError.inviteFailed("the gateway is stopping") }
         if sessions[key] != nil { return try await join(key, request) }
         guard device.isOnline, let flow = device.flow else {
             throw refused(key, "device \(key.deviceID) is offline; last seen \(seen(device))")
         }
+        let selection = try selection(key, of: device)
         guard let ssrc = ssrcs.allocate() else {
             throw refused(key, "all \(SSRCAllocator.capacity) SSRCs of this domain are in use")
         }
@@ -96,7 +106,7 @@ extension Signalling {
         return try await withCheckedThrowingContinuation { continuation in
             // Before the INVITE: it may fail at once.
             sessions[key]?.waiting.append(continuation)
-            startInvite(key, handle, host: host, ssrc: ssrc)
+            startInvite(key, handle, host: host, ssrc: ssrc, selection)
         }
     }
 
@@ -116,7 +126,7 @@ extension Signalling {
         try await withCheckedThrowingContinuation { continuation in
             guard let session = sessions[key] else {
                 continuation.resume(
-                    throwing: ControlError.inviteFailed("the session of \(key.channelID) ended at once")
+                    throwing: ControlError.inviteFailed("the session of \(key) ended at once")
                 )
                 return
             }
@@ -128,7 +138,13 @@ extension Signalling {
         }
     }
 
-    private func startInvite(_ key: ChannelKey, _ handle: MediaHandle, host: String, ssrc: SSRC) {
+    private func startInvite(
+        _ key: ChannelKey,
+        _ handle: MediaHandle,
+        host: String,
+        ssrc: SSRC,
+        _ selection: SessionDescription.Attribute?
+    ) {
         sessions[key]?.state = .inviting
         let (outcome, actions) = core.invite(
             InviteRequest(
@@ -137,7 +153,8 @@ extension Signalling {
                 mediaHost: host,
                 mediaPort: UInt16(truncatingIfNeeded: handle.port),
                 transport: handle.transport.offered,
-                ssrc: ssrc
+                ssrc: ssrc,
+                streamSelection: selection
             ),
             now: .now()
         )
@@ -154,10 +171,10 @@ extension Signalling {
 
     /// Takes one wish back; the last one ends the session. Afterwards the stream's name is free.
     func bye(_ request: GB28181ByeRequest) async throws -> GB28181ByeDone {
-        let key = ChannelKey(deviceID: request.deviceID, channelID: request.channelID)
-        guard core.device(key.deviceID) != nil else { throw ControlError.deviceNotFound(key.deviceID) }
+        guard core.device(request.deviceID) != nil else { throw ControlError.deviceNotFound(request.deviceID) }
+        let key = key(of: request)
         guard let session = sessions[key], request.streamName == nil || request.streamName == session.streamName else {
-            throw ControlError.byeFailed("stream not found: \(request.streamName ?? key.channelID)")
+            throw ControlError.byeFailed("stream not found: \(request.streamName ?? "\(key)")")
         }
         let done = GB28181ByeDone(streamName: session.streamName, sessionID: session.media?.id ?? "")
         sessions[key]?.references -= 1
@@ -169,6 +186,17 @@ extension Signalling {
             await withCheckedContinuation { undone[session.number] = $0 }
         }
         return done
+    }
+
+    private func key(of request: GB28181ByeRequest) -> ChannelKey {
+        var key = ChannelKey(deviceID: request.deviceID, channelID: request.channelID)
+        if let number = request.streamNumber {
+            key.streamNumber = number
+        } else if let name = request.streamName, sessions[key]?.streamName != name {
+            let named = subStreams(of: key).first { $0.session.streamName == name }
+            key.streamNumber = named?.number ?? 0
+        }
+        return key
     }
 
     func end(_ key: ChannelKey, _ reason: SessionEnd) {
@@ -183,7 +211,7 @@ extension Signalling {
         guard sessions[key]?.number == number else { return }
         sessions[key]?.mediaEnd = end
         logger.warning(
-            "stream of channel \(key.channelID) ends",
+            "stream of channel \(key) ends",
             metadata: ["device": "\(key.deviceID)", "why": "\(end.text)"]
         )
         self.end(key, .stopped)
@@ -206,7 +234,7 @@ extension Signalling {
             port: Int(answer.port)
         )
         logger.info(
-            "channel \(key.channelID) answers",
+            "channel \(key) answers",
             metadata: ["device": "\(key.deviceID)", "stream": "\(session.streamName)", "session": "\(handle.id)"]
         )
         guard let started = sessions[key]?.started else { return }
@@ -229,7 +257,7 @@ extension Signalling {
         guard let key = keys[id], let session = sessions[key] else { return }
         let why = session.mediaEnd?.text ?? reason.rawValue
         logger.info(
-            "session of channel \(key.channelID) ended",
+            "session of channel \(key) ended",
             metadata: ["device": "\(key.deviceID)", "why": "\(why)"]
         )
         if session.mediaEnd.map({ $0 != .kicked }) ?? [.deviceBye, .deviceOffline].contains(reason) {

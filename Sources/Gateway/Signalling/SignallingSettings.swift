@@ -13,6 +13,7 @@ struct SignallingSettings: Sendable {
     /// Overrides of provisioned devices.
     var mediaIPs: [String: String] = [:]
     var transports: [String: MediaTransportKind] = [:]
+    var selections: [String: StreamSelection] = [:]
 
     init(_ section: GB28181Section, limits: LimitsSection, devices: [ProvisionedDevice]) {
         var core = SignallingConfiguration(platformID: section.localSipId, domain: section.domain)
@@ -32,6 +33,7 @@ struct SignallingSettings: Sendable {
                 charset: Charset(name: device.charset)
             )
             transports[device.id] = MediaTransportKind(rawValue: device.transport)
+            selections[device.id] = StreamSelection(rawValue: device.streamSelection)
             if !device.mediaIp.isEmpty { mediaIPs[device.id] = device.mediaIp }
         }
         self.core = core

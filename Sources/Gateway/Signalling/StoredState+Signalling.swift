@@ -52,6 +52,7 @@ extension StoredChannel {
         isOnline = item.isOnline
         isParental = item.hasChildren
         ptzType = item.ptzType ?? 0
+        streamNumberList = item.extra(CatalogItem.streamNumberList) ?? ""
         longitude = item.longitude
         latitude = item.latitude
     }
@@ -67,6 +68,7 @@ extension StoredChannel {
         item.isOnline = isOnline
         item.hasChildren = isParental
         item.ptzType = ptzType == 0 ? nil : ptzType
+        if !streamNumberList.isEmpty { item.extras.append(.init(CatalogItem.streamNumberList, streamNumberList)) }
         item.longitude = longitude
         item.latitude = latitude
         return item

@@ -47,6 +47,11 @@ enum StoreSchema {
                 table.primaryKey(["callID"])
             }
         }
+        migrator.registerMigration("2 stream numbers of channels") { database in
+            try database.alter(table: "channel") { table in
+                table.add(column: "streamNumberList", .text).notNull().defaults(to: "")
+            }
+        }
         return migrator
     }
 

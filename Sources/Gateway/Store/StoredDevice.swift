@@ -46,6 +46,8 @@ package struct StoredChannel: Codable, Hashable, Sendable {
     package var isParental = false
     /// 0 unknown, else the standard's PTZType.
     package var ptzType = 0
+    /// `0/1`; empty where the catalog has none.
+    package var streamNumberList = ""
     package var longitude: Double?
     package var latitude: Double?
 

@@ -123,6 +123,89 @@ struct WallTests {
         }
     }
 
+    @Test(
+        "A small tile shows the sub stream, an enlarged one the main stream, and never nothing in between",
+        .enabled(if: FFmpeg.installed != nil, "ffmpeg is not installed")
+    )
+    func changesStreamsWithTheSize() async throws {
+        let folder = try TemporaryFolder()
+        let small = "\(folder.path)/small.h264"
+        let coding = ["-c:v", "libx264", "-preset", "ultrafast", "-bf", "0", "-g", "25", "-f", "h264", small]
+        let made = try await FFmpeg.installed?.run(["-i", Project.gateClip, "-vf", "scale=320:180"] + coding)
+        try #require(made?.status == 0, "\(made?.errors ?? "")")
+        var camera = Self.cameras(1)[0]
+        camera.protocolVersion = "3.0"
+        camera.channels[0].subClip = small
+        let cameras = [camera]
+        let name = "\(camera.id)_\(camera.channels[0].id)"
+        try await Turnstile.realTime.pass {
+            try await Site.run(password: Site.password) { site in
+                try await site.withCameras(cameras) { simulation in
+                    try await DrivenBrowser.run { browser in
+                        func shows(_ width: Int) async throws {
+                            let widths =
+                                "[...document.querySelectorAll('[data-test=wall] video')].map(v => v.videoWidth)"
+                            try await browser.wait(until: "'' + \(widths) === '\(width)'", limit: .seconds(30))
+                            let watched = try await browser.watch("[data-test=wall]")
+                            #expect(watched.count == 1 && watched.allSatisfy { $0.faults.isEmpty }, "\(watched)")
+                        }
+                        try await browser.open("http://127.0.0.1:\(site.api.port)/#wall")
+                        try await browser.click(Self.channel(1))
+                        try await shows(320)
+                        #expect(await simulation.report().sessions == 1)
+                        // How often no video of the wall had a picture.
+                        try await browser.run(
+                            """
+                            globalThis.blank = 0;
+                            setInterval(() => {
+                              const videos = [...document.querySelectorAll('[data-test=wall] video')];
+                              if (!videos.some(video => video.readyState >= 2 && video.videoWidth)) blank += 1;
+                            }, 10);
+                            """
+                        )
+                        try await browser.click("[data-test=tile-enlarge]")
+                        try await shows(640)
+                        try await wait(for: "the BYE of the sub stream") { await simulation.report().sessions == 1 }
+                        try await browser.click("[data-test=tile-enlarge]")
+                        try await shows(320)
+                        #expect(try await browser.evaluate("blank") == 0)
+                        try await wait(for: "the BYE of the main stream") { await simulation.report().sessions == 1 }
+                        #expect(try await site.api.streams() == ["\(name)_1"])
+                        #expect(browser.complaints.isEmpty, "\(browser.complaints)")
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("The demo's H.265, which this Chromium does not decode, gives way to its camera's H.264 sub stream")
+    func takesTheSubStreamForH265() async throws {
+        let camera = try CameraConfiguration.load(path: "\(Project.cameras)/yard.json")
+        let name = "\(camera.id)_\(camera.channels[0].id)"
+        try await Turnstile.realTime.pass {
+            try await Site.run(password: Site.password) { site in
+                try await site.withCameras([camera]) { _ in
+                    try await DrivenBrowser.run { browser in
+                        try await browser.open("http://127.0.0.1:\(site.api.port)/#wall")
+                        // One tile: the main stream is asked for.
+                        try await browser.click("[data-test=layout-1]")
+                        try await browser.click("[data-test=tree-channel]")
+                        try await browser.wait(until: "\(Self.tiles("playing")) === 1", limit: .seconds(30))
+                        let watched = try await browser.watch("[data-test=wall]")
+                        #expect(watched.count == 1 && watched.allSatisfy { $0.faults.isEmpty }, "\(watched)")
+                        #expect(watched.first?.width == 320)
+                        let asked = try await site.api.messages(camera.id).filter { $0.line.hasPrefix("INVITE ") }
+                        #expect(asked.count == 2 && asked.last?.text.contains("a=streamnumber:1") == true)
+                        try await wait(for: "the BYE of the main stream") {
+                            try await site.api.streams() == ["\(name)_1"]
+                        }
+                        #expect(browser.complaints.isEmpty, "\(browser.complaints)")
+                    }
+                }
+            }
+        }
+    }
+
     @Test("A wrong token is refused in words, the right one opens the console") func asksForTheToken() async throws {
         try await Site.run {
             $0.httpApi.token = Secret("right")

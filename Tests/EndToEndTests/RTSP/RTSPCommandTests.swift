@@ -177,8 +177,8 @@ struct RTSPCommandTests {
                 #expect(player.isRunning, "\(player.errors)")
                 #expect(!player.output.contains("ERROR") && !player.errors.contains("ERROR"), "\(player.errors)")
                 player.kill(SIGINT)
-                // Over UDP only TEARDOWN tells: nothing does when it had to be killed.
-                if try await player.exit(limit: .seconds(15)) != SIGKILL {
+                // Over UDP only TEARDOWN tells: nothing does when a signal ended it, as it does gst-play.
+                if ![SIGINT, SIGKILL].contains(try await player.exit(limit: .seconds(15))) {
                     try await wait(for: "the player's leave") { try await site.viewers(of: "mystream").isEmpty }
                 }
                 publisher.kill(SIGKILL)
@@ -192,6 +192,18 @@ struct RTSPCommandTests {
         .enabled(if: Namespace.isPossible, "no network namespace: root and util-linux's unshare are needed")
     )
     func playsMulticast() async throws {
+        // Datagrams that a busy machine does not read in time are lost: three times in a row would be our fault.
+        for _ in 0..<2 {
+            let faults = try await watchMulticast()
+            if faults.isEmpty { return }
+            print("multicast, again:", faults)
+        }
+        #expect(try await watchMulticast() == [])
+    }
+
+    /// Two players by FFmpeg and one by GStreamer.
+    /// - Returns: what each of them lacked.
+    private func watchMulticast() async throws -> [String] {
         let folder = try TemporaryFolder()
         let made = try await Self.file("file.ts", in: folder)
         let clip = made.recording.pictures.map(\.hash)
@@ -225,6 +237,7 @@ struct RTSPCommandTests {
             (try? String(contentsOfFile: "\(folder.path)/\(name)", encoding: .utf8)) ?? ""
         }
         let files = ["output1.mp4", "output2.mp4"] + (GStreamer.installed == nil ? [] : ["gst.mkv"])
+        var faults: [String] = []
         for (file, log) in zip(files, ["read1.log", "read2.log", "gst.log"]) {
             let output = try await FFmpeg.installed?.pictures(["-i", "\(folder.path)/\(file)"])
             // Who joins a group gets no past: pictures begin with the next key frame, and with half of one before it.
@@ -232,8 +245,14 @@ struct RTSPCommandTests {
                 #expect(text(log) == "", "\(file)")
                 Self.expectCycle(output?.pictures ?? [], of: clip, atLeast: 20, "\(file): \(text("gbgate.log"))")
             }
-            #expect((output?.pictures ?? []).count { clip.contains($0) } >= 15, "\(file): \(text("gbgate.log"))")
+            let right = (output?.pictures ?? []).count { clip.contains($0) }
+            if right < 15 {
+                faults.append(
+                    "\(file): \(right) of \(output?.pictures.count ?? 0) pictures; \(text(log)) \(text("gbgate.log"))"
+                )
+            }
         }
+        return faults
     }
 }
 

@@ -190,11 +190,27 @@ struct APIFixture {
         #"{"device_id":"34020000001320000001","channel_id":"a b"}"#,
         #"{"device_id":"34020000001320000001","channel_id":"34020000001320000002","is_tcp_flag":3}"#,
         #"{"device_id":"34020000001320000001","channel_id":"34020000001320000002","port":-1}"#,
+        #"{"device_id":"34020000001320000001","channel_id":"34020000001320000002","stream_number":10}"#,
         #"{"device_id":"34020000001320000001","channel_id":"34020000001320000002","auto_bye_after_no_out_ms":0}"#,
     ])
     func invitesWithBadParametersNeverReachTheGateway(_ body: String) async {
         #expect(await api.post("/api/ctrl/gb28181_invite", body).contains(#""error_code":1002"#))
         #expect(api.control.asked.isEmpty)
+    }
+
+    @Test func subStreamsHaveNamesOfTheirOwn() async {
+        let ids = #""device_id":"34020000001320000001","channel_id":"34020000001320000002""#
+        for more in ["", #","stream_number":0"#, #","stream_number":1"#, #","stream_number":1,"stream_name":"gate""#] {
+            _ = await api.post("/api/ctrl/gb28181_invite", "{\(ids)\(more)}")
+        }
+        let subject = "invite 34020000001320000001 34020000001320000002"
+        let name = "34020000001320000001_34020000001320000002"
+        #expect(
+            api.control.asked == [
+                "\(subject) \(name) udp 0", "\(subject) \(name) udp 0", "\(subject) \(name)_1 udp 0",
+                "\(subject) gate udp 0",
+            ]
+        )
     }
 
     @Test func byeTakesTheStreamNameWhenGiven() async {

@@ -184,6 +184,14 @@ final class FakeControl: GatewayControl {
                         channelName: "Camera 01",
                         status: "streaming",
                         streamName: "\(Self.device)_\(Self.channel)",
+                        streamNumbers: [0, 1],
+                        subStreams: [
+                            .init(
+                                streamNumber: 1,
+                                status: "streaming",
+                                streamName: "\(Self.device)_\(Self.channel)_1"
+                            )
+                        ],
                         manufacturer: "Hikvision",
                         parentID: Self.device,
                         ptzType: 3,

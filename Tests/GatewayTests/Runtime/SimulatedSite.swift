@@ -20,6 +20,7 @@ struct SimulatedSite: Sendable {
         configure: (inout GatewayConfiguration) -> Void = { _ in },
         devices: [ProvisionedDevice] = [],
         hasPictures: Bool = true,
+        camera change: (inout CameraConfiguration) -> Void = { _ in },
         _ test: (SimulatedSite) async throws -> Void
     ) async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
@@ -31,7 +32,9 @@ struct SimulatedSite: Sendable {
         let root = #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
         let clip = "/\(root)/devices/simulated/clips/gate.h264"
         let cameras = (1...count).map {
-            CameraConfiguration.numbered($0, password: password, clip: hasPictures ? clip : nil)
+            var camera = CameraConfiguration.numbered($0, password: password, clip: hasPictures ? clip : nil)
+            change(&camera)
+            return camera
         }
         let simulation = try await CameraSimulation(
             cameras: cameras,

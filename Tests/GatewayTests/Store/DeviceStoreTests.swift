@@ -71,6 +71,7 @@ final class LogMemory: Sendable {
     @Test("R-10 R-32 a restart finds devices, channels and open dialogs") func restart() async {
         var channel = StoredChannel(deviceID: device.id, id: "34020000001310000001")
         channel.longitude = 116.5
+        channel.streamNumberList = "0/1"
         let first = store()
         #expect(await first.load() == StoredState())
         first.save(device)
