@@ -5,7 +5,7 @@ import { t } from './text.js'
 
 const held = new Map()
 // A page that crashes takes nothing back: the server does, when nobody has watched for so long.
-const idle = 60000
+export const idle = 60000
 
 // A browser has six connections to a server: cameras that do not answer shall leave one for the page's questions.
 const atOnce = 5

@@ -106,7 +106,7 @@ export class Server {
   }
 }
 
-const limitNames = { 'limits.max_devices': 'view.devices', 'limits.max_streams': 'view.streams', 'limits.max_viewers': 'viewers', 'record.max_recordings': 'records' }
+const limitNames = { 'limits.max_devices': 'view.devices', 'limits.max_streams': 'view.streams', 'limits.max_viewers': 'viewers', 'record.max_recordings': 'records', 'hls.memory_total_max_mb': 'limit.hls' }
 const limitName = name => limitNames[name] ? t(limitNames[name]) : name
 
 function recordRow(row, record) {

@@ -266,6 +266,7 @@ server.publishers = Publishers | 发布者
 server.viewers = Viewers | 观众
 limits = Limits | 限额
 limit.none = no limit | 不限
+limit.hls = HLS, MB | HLS（MB）
 log = Log | 日志
 log.level = Level | 级别
 log.note = At once, until the next restart. | 立即生效,重启后恢复。

@@ -1,15 +1,18 @@
 // One stream in a dialog, or alone on the page (#watch=NAME).
 import { Player } from './player.js'
 import { button, dialog, empty, h, icon, setClass, setText } from './dom.js'
-import { acquire, explain, release } from './invitations.js'
+import { acquire, explain, idle, lost, release } from './invitations.js'
 import { nameOf, playable } from './store.js'
 import { language, t } from './text.js'
 
-function stage(name) {
+function stage(name, onstate = () => {}) {
   const element = h('.watch-stage', { test: 'watch-stage' })
   const state = h('span.note', { test: 'watch-state', aria: { live: 'polite' } })
   const player = new Player(element, playable(name), { muted: true, controls: true, zoom: true, language: language() })
-  player.addEventListener('state', event => setText(state, t('tile.' + ({ playing: 'playing', unsupported: 'faulty', error: 'faulty' }[event.detail.state] ?? 'waiting'))))
+  player.addEventListener('state', event => {
+    setText(state, t('tile.' + ({ playing: 'playing', unsupported: 'faulty', error: 'faulty' }[event.detail.state] ?? 'waiting')))
+    onstate(event.detail.state)
+  })
   let shown = false
   const statistics = button('plain', 'streams', t('statistics'), () => {
     shown = !shown
@@ -29,19 +32,31 @@ export async function watch(name, title) {
 
 /** Invites the channel for as long as the dialog is open. */
 export async function watchChannel(device, channel) {
-  let shown, open = true, invited = true
-  await dialog(nameOf(channel), () => {
-    const body = h('div', null, h('.watch-stage', null, h('.tile-message', null, h('.spinner'), h('p', null, t('tile.inviting')))))
+  let shown, open = true, invited = false, pausedAt = 0
+  const body = h('div')
+  const heard = state => {
+    const paused = pausedAt && performance.now() - pausedAt
+    pausedAt = state !== 'paused' ? 0 : pausedAt || performance.now()
+    // Who pauses for long finds the camera let go, and asks for it again by going on.
+    if (state === 'paused' || paused < idle - 5000) return
+    lost(device.device_id, channel.channel_id)
+    invite()
+  }
+  const invite = () => {
+    shown?.player.close()
+    shown = null
+    invited = true
+    body.replaceChildren(h('.watch-stage', null, h('.tile-message', null, h('.spinner'), h('p', null, t('tile.inviting')))))
     acquire(device.device_id, channel.channel_id).then(stream => {
       if (!open) return
-      shown = stage(stream)
+      shown = stage(stream, heard)
       body.replaceChildren(shown.element, shown.bar)
     }, error => {
       invited = false
       if (open) body.replaceChildren(empty('warning', explain(error.code, error.desp) || t('tile.failed'), error.words))
     })
-    return body
-  }, { wide: true, test: 'watch' })
+  }
+  await dialog(nameOf(channel), () => { invite(); return body }, { wide: true, test: 'watch' })
   open = false
   shown?.player.close()
   if (invited) release(device.device_id, channel.channel_id)

@@ -1,4 +1,5 @@
 package import Logging
+internal import Transport
 
 extension Gateway {
     package func serverStat() async -> ServerStat {
@@ -39,6 +40,14 @@ extension Gateway {
         let viewers = streams.reduce(0) { sum, stream in
             sum + stream.subs.count + (stream.relays ?? []).count { $0.direction == "push" && $0.state == "running" }
         }
+        // Megabytes.
+        let segments = hls.map(\.options.budget).map { budget in
+            LimitStat(
+                name: "hls.memory_total_max_mb",
+                used: budget.bytes >> 20,
+                limit: budget.limit == .max ? 0 : budget.limit >> 20
+            )
+        }
         return [
             LimitStat(name: "limits.max_devices", used: devices.count, limit: limits.maxDevices),
             LimitStat(name: "limits.max_streams", used: streams.count, limit: limits.maxStreams),
@@ -48,7 +57,7 @@ extension Gateway {
                 used: await records().count,
                 limit: configuration.record.maxRecordings
             ),
-        ]
+        ] + (segments.map { [$0] } ?? [])
     }
 
     package func setLogLevel(_ level: Logger.Level) async -> LogLevelStat {

@@ -18,7 +18,7 @@ final class MediaHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     /// A playlist, which is copied behind its head: one piece is cheaper to write than two.
     private static let shortBody = 16 * 1024
 
-    private let hub: Hub
+    let hub: Hub
     let configuration: MediaHTTPConfiguration
     let sink: ViewerSink
     private let decoder: ByteToMessageHandler<HTTPRequestDecoder>
@@ -159,7 +159,7 @@ final class MediaHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     /// Answers; the connection lasts when the client wants it to and its request was read to the end.
-    private func finish(_ context: ChannelHandlerContext, _ response: (HTTPConnectionState) -> ByteBuffer) {
+    func finish(_ context: ChannelHandlerContext, _ response: (HTTPConnectionState) -> ByteBuffer) {
         guard !isDone else { return }
         let channel = context.channel
         let isReadToEnd = head != nil && isWhole
@@ -275,154 +275,22 @@ final class MediaHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         for part in parts { receive(part, context) }
     }
 
+    /// The connection is a viewer's from now on, and no HTTP is read from it any more.
+    /// - Parameter handler: reads what the viewer sends.
+    func handOver(_ context: ChannelHandlerContext, to handler: (any ChannelInboundHandler)?) {
+        isDone = true
+        let pipeline = context.pipeline.syncOperations
+        if let handler { try? pipeline.addHandler(handler, position: .last) }
+        // This one first: what the decoder has left over is no HTTP.
+        pipeline.removeHandler(context: context, promise: nil)
+        pipeline.removeHandler(decoder, promise: nil)
+    }
+
     private func stopWaiting() {
         deadline = .distantFuture
         timer?.task.cancel()
         timer = nil
     }
-}
-
-// Streams
-extension MediaHTTPHandler {
-    private func serve(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        if let hls = configuration.hls, serve(head, hls, context) { return }
-        let stream: HTTPStreamRequest
-        let route: MediaHTTPRoute
-        do throws(HTTPStreamRequest.Fault) {
-            stream = try HTTPStreamRequest(target: head.uri)
-        } catch {
-            fail(.notFound, error.explanation, context)
-            return
-        }
-        do throws([MediaHTTPRoute].NoRoute) {
-            route = try configuration.routes.find(stream)
-        } catch {
-            fail(.notFound, error.explanation, context)
-            return
-        }
-        let request = MediaHTTPRequest(
-            method: head.method,
-            target: head.uri,
-            stream: stream,
-            headers: head.headers,
-            remoteAddress: client(context).address,
-            isWebSocket: head.method == .GET
-                && WebSocketHandshake.isUpgrade(
-                    connection: head.headers["connection"],
-                    upgrade: head.headers["upgrade"]
-                ),
-            isSecure: sink == .channel
-        )
-        if case .deny(let status, let reason) = configuration.authorize(request) {
-            fail(HTTPResponseStatus(statusCode: status), reason, context)
-        } else if request.isWebSocket {
-            startWebSocket(request, route, version: head.version, context)
-        } else {
-            let prologue = MediaHTTPResponse.stream(contentType: contentType(route, stream.address))
-            if head.method == .HEAD {
-                finish(context) { _ in prologue }
-            } else {
-                start(request, route, prologue: prologue, context)
-            }
-        }
-    }
-
-    /// With the codecs where the container's name says nothing of them and they are known by now.
-    private func contentType(_ route: MediaHTTPRoute, _ address: StreamAddress) -> String {
-        guard case .fmp4(let hasAudio) = route.framing(isWebSocket: false, hasAudio: address.hasAudio) else {
-            return route.contentType
-        }
-        return hub.fmp4ContentType(of: address.stream, hasAudio: hasAudio) ?? route.contentType
-    }
-
-    /// Any Origin is welcome: streams are public or behind what `authorize` checks, never behind a browser's cookies.
-    private func startWebSocket(
-        _ request: MediaHTTPRequest,
-        _ route: MediaHTTPRoute,
-        version: HTTPVersion,
-        _ context: ChannelHandlerContext
-    ) {
-        guard version.isAtLeast1_1 else {
-            fail(.badRequest, "WebSocket needs HTTP/1.1 (RFC 6455 4.1)", context)
-            return
-        }
-        guard request.headers.first(name: "sec-websocket-version") == "13" else {
-            fail(.upgradeRequired, "WebSocket version 13 is spoken here (RFC 6455)", context)
-            return
-        }
-        guard let key = request.headers.first(name: "sec-websocket-key"), !key.isEmpty else {
-            fail(.badRequest, "the WebSocket request has no Sec-WebSocket-Key", context)
-            return
-        }
-        let subprotocol = request.headers[canonicalForm: "sec-websocket-protocol"].first.map(String.init)
-        let response = MediaHTTPResponse.switchToWebSocket(key: key, subprotocol: subprotocol)
-        start(request, route, prologue: response, context)
-    }
-
-    private func start(
-        _ request: MediaHTTPRequest,
-        _ route: MediaHTTPRoute,
-        prologue: ByteBuffer,
-        _ context: ChannelHandlerContext
-    ) {
-        let address = request.stream.address
-        let isWebSocket = request.isWebSocket
-        let session = hub.makeSession(
-            route.session,
-            .viewer,
-            remoteAddress: request.remoteAddress,
-            url: request.url,
-            query: address.query
-        )
-        var farewell: ((Viewer.CloseReason) -> ByteBuffer?)?
-        if isWebSocket { farewell = { reason in WebSocketViewerHandler.farewell(reason) } }
-        do throws(HubError) {
-            let viewer = try hub.view(
-                address.stream,
-                app: address.app,
-                as: format(
-                    route.framing(isWebSocket: isWebSocket, hasAudio: address.hasAudio),
-                    request
-                ),
-                session: session,
-                channel: context.channel,
-                sink: sink,
-                prologue: prologue,
-                startsLive: address.queryValue("gop") == "0",
-                onEnd: farewell
-            )
-            isDone = true
-            let pipeline = context.pipeline.syncOperations
-            if isWebSocket {
-                let handler = WebSocketViewerHandler(viewer: viewer, interval: configuration.webSocketPingInterval)
-                try? pipeline.addHandler(handler, position: .last)
-            }
-            // This one first: what the decoder has left over is no HTTP.
-            pipeline.removeHandler(context: context, promise: nil)
-            pipeline.removeHandler(decoder, promise: nil)
-        } catch {
-            refuse(error, context)
-        }
-    }
-
-    private func format(_ framing: WireFormat.Framing, _ request: MediaHTTPRequest) -> WireFormat {
-        let agent = request.headers.first(name: "user-agent") ?? ""
-        guard framing == .flv || framing == .webSocketFLV else { return WireFormat(framing) }
-        return WireFormat(framing, hevc: request.stream.hevcFormat(userAgent: agent))
-    }
-
-    private func refuse(_ error: HubError, _ context: ChannelHandlerContext) {
-        let status: HTTPResponseStatus =
-            switch error {
-            case .unsupportedCodec: .unsupportedMediaType
-            default: .serviceUnavailable
-            }
-        fail(status, error.description, context)
-    }
-}
-
-extension StreamAddress {
-    fileprivate var hasAudio: Bool { queryValue("audio") != "0" }
 }
 
 extension HTTPRequestHead {
@@ -433,5 +301,5 @@ extension HTTPRequestHead {
 }
 
 extension HTTPVersion {
-    fileprivate var isAtLeast1_1: Bool { major > 1 || major == 1 && minor >= 1 }
+    var isAtLeast1_1: Bool { major > 1 || major == 1 && minor >= 1 }
 }

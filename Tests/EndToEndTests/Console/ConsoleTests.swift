@@ -50,6 +50,48 @@ struct ConsoleTests {
         }
     }
 
+    @Test("The Watch dialog asks the camera again after a pause in which it was let go")
+    func goesOnAfterALongPause() async throws {
+        let camera = CameraConfiguration.numbered(1, password: Site.password, clip: Project.gateClip)
+        let key = "\(camera.id)/\(camera.channels[0].id)"
+        try await Turnstile.realTime.pass {
+            try await Site.run(password: Site.password) { site in
+                try await site.withCameras([camera]) { simulation in
+                    try await DrivenBrowser.run { browser in
+                        func plays() async throws {
+                            try await browser.wait(
+                                until: "document.querySelector('[data-test=watch] video')?.readyState >= 3",
+                                limit: .seconds(30)
+                            )
+                            let watched = try await browser.watch("[data-test=watch]")
+                            #expect(watched.count == 1 && watched.allSatisfy { $0.faults.isEmpty }, "\(watched)")
+                        }
+                        try await browser.open("http://127.0.0.1:\(site.api.port)/#devices/\(key)")
+                        // The console's minute, shortened on the server's side, and passed at once on the page's.
+                        try await browser.run(
+                            """
+                            const own = globalThis.fetch, now = performance.now.bind(performance);
+                            globalThis.fetch = (url, options) =>
+                              own(url, { ...options, body: options?.body?.replace('_ms":60000', '_ms":1000') });
+                            globalThis.later = 0;
+                            performance.now = () => now() + later;
+                            """
+                        )
+                        try await browser.click("[data-test=channel-watch]")
+                        try await plays()
+                        let button = "document.querySelector('[data-test=watch] .gbgate-bar button')"
+                        try await browser.run("\(button).click()")
+                        try await wait(for: "the BYE") { await simulation.report().sessions == 0 }
+                        try await browser.run("later = 60000; \(button).click()")
+                        try await plays()
+                        #expect(await simulation.report().invites == 2)
+                        #expect(browser.complaints.isEmpty, "\(browser.complaints)")
+                    }
+                }
+            }
+        }
+    }
+
     @Test("Names that are scripts are shown as text in every view, and nothing of them runs")
     func namesAreNeverMarkup() async throws {
         let script = "<script>globalThis.hasRun = 1</script><img src=x onerror='hasRun = 1'>"
@@ -98,7 +140,7 @@ struct ConsoleTests {
                 let level = "document.querySelector('[data-test=log-level]')"
                 try await browser.wait(until: "\(level)?.disabled === false")
                 #expect(
-                    try await browser.evaluate("document.querySelectorAll('[data-test=limits] .limit').length") == 4
+                    try await browser.evaluate("document.querySelectorAll('[data-test=limits] .limit').length") == 5
                 )
                 try await browser.run(
                     "const level = \(level); level.value = 'warning'; level.dispatchEvent(new Event('change'))"

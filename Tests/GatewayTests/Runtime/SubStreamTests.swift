@@ -1,3 +1,4 @@
+import CameraSimulator
 import Testing
 
 @testable import Gateway
@@ -9,10 +10,11 @@ import Testing
     }
 
     @Test func bothStreamAtOnceAndEndAlone() async throws {
-        try await SimulatedSite.open(camera: {
-            $0.protocolVersion = "3.0"
-            $0.channels[0].subClip = $0.channels[0].clip
-        }) { site in
+        func hasSubStream(_ camera: inout CameraConfiguration) {
+            camera.protocolVersion = "3.0"
+            camera.channels[0].subClip = camera.channels[0].clip
+        }
+        try await SimulatedSite.open(camera: hasSubStream) { site in
             #expect(try await Self.channel(site).streamNumbers == [0, 1])
             var request = site.request()
             let main = try await site.gateway.gb28181Invite(request)
