@@ -173,7 +173,7 @@ struct LifecycleTests {
                 return names.isSubset(of: shown)
             }
             if few.startIndex == 90 { break }
-            for device in few { _ = try await second.api.bye(device.id, device.channels[0].id) }
+            for device in few { #expect(try await second.api.bye(device.id, device.channels[0].id).code == 0) }
         }
         second.program.kill(SIGTERM)
         #expect(try await second.program.exit(limit: .seconds(10)) == 0)

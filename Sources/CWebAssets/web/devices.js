@@ -6,7 +6,7 @@ import { explain } from './invitations.js'
 import { VirtualList } from './list.js'
 import { recipe, showRecipe } from './recipe.js'
 import { SIPMessages } from './sip.js'
-import { channelKey, devices, directory, listenDevices, nameOf } from './store.js'
+import { activity, channelKey, devices, directory, listenDevices, nameOf } from './store.js'
 import { t } from './text.js'
 import { Tree, channelState } from './tree.js'
 import { watchChannel } from './watch.js'
@@ -108,8 +108,8 @@ export class Devices {
         setLamp(row.lamp, state, label)
         setText(row.title_, nameOf(channel))
         setText(row.number, channel.channel_id)
-        setText(row.words, channel.status !== 'streaming' && channel.last_error ? explain(0, channel.last_error) || channel.last_error : label)
-        setClass(row, 'faulty', channel.status !== 'streaming' && channel.last_error)
+        setText(row.words, activity(channel) !== 'streaming' && channel.last_error ? explain(0, channel.last_error) || channel.last_error : label)
+        setClass(row, 'faulty', activity(channel) !== 'streaming' && channel.last_error)
         setAttribute(row, 'aria-selected', String(channel.channel_id === this.channelID))
       },
       onactivate: channel => { location.hash = '#devices/' + encodeURIComponent(this.deviceID) + '/' + encodeURIComponent(channel.channel_id) },
@@ -171,7 +171,7 @@ export class Devices {
       fill(this.channelError, icon('warning'), h('div', null, h('strong', null, reason || t('tile.failed')), h('p.words', null, error),
         h('p.note', null, t('invite.failed.at', { time: clock(channel.last_error_time) }), ' · ', t('invite.failed.see'))))
     }
-    setClass(this.channelError, 'past', channel.status === 'streaming')
+    setClass(this.channelError, 'past', activity(channel) === 'streaming')
   }
 
   #times() {

@@ -1,11 +1,11 @@
 // Invitations that this page holds. Each invite of a channel is taken back by one bye, however many tiles show it.
 import { api } from './api.js'
-import { channelKey } from './store.js'
+import { channelKey, directory } from './store.js'
 import { t } from './text.js'
 
 const held = new Map()
 // A page that crashes takes nothing back: the server does, when nobody has watched for so long.
-export const idle = 60000
+const idle = 60000
 
 // A browser has six connections to a server: cameras that do not answer shall leave one for the page's questions.
 const atOnce = 5
@@ -68,6 +68,24 @@ export function releaseAll() {
 addEventListener('pagehide', releaseAll)
 // A page out of the back-forward cache has said its byes.
 addEventListener('pageshow', event => { if (event.persisted) location.reload() })
+
+// Streams of channels that gave no picture here, and until when nobody asks for them again.
+const refused = new Map()
+
+/** @param minutes a camera may do better soon; a browser that does not decode something will hardly learn it. */
+export const refuse = (key, number, minutes = 10) => {
+  const known = key + '/' + number
+  refused.set(known, Math.max(refused.get(known) ?? 0, performance.now() + minutes * 60000))
+}
+export const forgive = key => { for (const known of [...refused.keys()]) if (known.startsWith(key + '/')) refused.delete(known) }
+const isRefused = (key, number) => refused.get(key + '/' + number) > performance.now()
+
+/** Which stream suits the size, of those that the channel has: sub streams are what a browser can decode many of. */
+export function preferred(key, isSmall) {
+  const sub = directory.channels.get(key)?.stream_numbers?.find(number => number > 0)
+  const order = !sub ? [0] : isSmall ? [sub, 0] : [0, sub]
+  return order.find(number => !isRefused(key, number))
+}
 
 /** Why an invitation failed, in the operator's words; '' when the server's text is all there is to say. */
 export function explain(code, desp) {

@@ -763,6 +763,8 @@ export class Player extends EventTarget {
     this.#messages = 0;
     this.#openedAt = 0;
     if (!this.#isIdle) this.#enter('connecting', this.#stage.text.connecting);
+    // Who heard that may have closed the player.
+    if (this.#mode === 'closed') return;
     const { hls } = this.#sources;
     const playsHLS = hls && this.#video.canPlayType('application/vnd.apple.mpegurl');
     if (!Source) return playsHLS ? this.#playHLS(hls) : this.#giveUp(this.#stage.text.noPlayback);

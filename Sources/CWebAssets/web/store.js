@@ -37,15 +37,12 @@ export const nameOf = thing => thing.device_name || thing.channel_name || thing.
 /** The key of the channel that sends a stream; streams that were invited without a name are called DEVICE_CHANNEL. */
 export function channelOf(stream) {
   const key = stream.replace('_', '/')
-  if (directory.channels.has(key)) return key
-  for (const [other, channel] of directory.channels) if (channel.stream_name === stream || subStreamOf(channel, stream)) return other
+  for (const own of [key, key.replace(/_[1-9]$/, '')]) if (directory.channels.has(own)) return own
+  for (const [other, channel] of directory.channels) if (channel.stream_name === stream || channel.sub_streams?.some(sub => sub.stream_name === stream)) return other
 }
 
-/** What of a channel's sub streams is asked for under that name. */
-export const subStreamOf = (channel, stream) => channel.sub_streams?.find(sub => sub.stream_name === stream)
-
-/** A channel's smaller picture, where it is known how to ask for it; 0: there is none. */
-export const subNumber = key => directory.channels.get(key)?.stream_numbers?.find(number => number > 0) ?? 0
+export const isSubStream = (channel, stream) => channel.sub_streams?.some(sub => sub.stream_name === stream)
+  || channel.stream_name !== stream && /^[^_]+_[^_]+_[1-9]$/.test(stream)
 
 /** `streaming` whichever of its streams does. */
 export const activity = channel => channel.status !== 'idle' ? channel.status : channel.sub_streams?.[0]?.status ?? 'idle'

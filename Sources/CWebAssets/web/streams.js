@@ -4,7 +4,7 @@ import { History, graph, sparkline } from './chart.js'
 import { button, confirm, copyable, empty, fill, h, icon, iconButton, lamp, reconcile, setAttribute, setClass, setHidden, setLamp, setText, toast } from './dom.js'
 import { age, bytes, count, duration, kbits, percent } from './format.js'
 import { VirtualList } from './list.js'
-import { channelOf, directory, groups, listenDevices, listenGroups, nameOf, source, streamURLs, subStreamOf } from './store.js'
+import { channelOf, directory, groups, isSubStream, listenDevices, listenGroups, nameOf, source, streamURLs } from './store.js'
 import { t } from './text.js'
 import { watch } from './watch.js'
 
@@ -81,7 +81,7 @@ export class Streams {
   #title(group) {
     const known = directory.channels.get(channelOf(group.stream_name))
     if (!known) return group.stream_name
-    return nameOf(known) + (subStreamOf(known, group.stream_name) ? ' · ' + t('stream.sub') : '')
+    return nameOf(known) + (isSubStream(known, group.stream_name) ? ' · ' + t('stream.sub') : '')
   }
 
   #device(group) {

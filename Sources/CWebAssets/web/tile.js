@@ -1,8 +1,8 @@
 // One place of the wall: empty, or a channel or stream with its player, or the reason why there is no picture.
 import { Player } from './player.js'
 import { button, fill, h, icon, iconButton, lamp, setAttribute, setHidden, setLamp, setText } from './dom.js'
-import { acquire, explain, lost, release } from './invitations.js'
-import { channelKey, devices, directory, nameOf, playable, statusOf, subNumber } from './store.js'
+import { acquire, explain, forgive, lost, preferred, refuse, release } from './invitations.js'
+import { channelKey, devices, directory, nameOf, playable, statusOf } from './store.js'
 import { language, t } from './text.js'
 
 const waits = [5, 10, 20, 40, 60]
@@ -13,6 +13,7 @@ export const keyOf = entry => entry.kind === 'stream' ? 'stream:' + entry.name :
 class Picture {
   held = false
   closed = false
+  played = false
   since = 0
   constructor(number) { this.number = number }
 }
@@ -23,8 +24,6 @@ export class Tile {
   /** What is on the screen, and what takes its place as soon as it has a picture. */
   #now = null
   #next = null
-  /** Numbers of streams that the camera refuses or this browser does not decode. */
-  #refused = new Set()
   #failures = 0
   #timer = 0
   #over = false
@@ -70,7 +69,6 @@ export class Tile {
     this.leave(1500)
     this.entry = entry
     this.#failures = 0
-    this.#refused.clear()
     if (entry) this.enter()
     else this.#paint()
   }
@@ -81,7 +79,7 @@ export class Tile {
     if (this.entry.kind === 'stream') return this.#play(this.#now = new Picture(0), this.entry.name)
     this.#become('inviting')
     // Which streams the channel has is in the list; `update` comes with it.
-    if (directory.loaded) this.#invite(this.#now = new Picture(this.#wanted()))
+    if (directory.loaded) this.#invite(this.#now = new Picture(this.#wanted() ?? 0))
   }
 
   /** Closes the picture and gives the invitation back after `linger` ms. */
@@ -96,20 +94,15 @@ export class Tile {
 
   /** Changes to the stream that suits the tile's size; the old picture stays until the new one is there. */
   retune() {
-    if (this.entry?.kind !== 'channel' || !this.#now) return
-    if (this.wall.isSmall(this)) this.#refused.delete(0)
+    if (this.entry?.kind !== 'channel' || !this.#now || this.player?.isPaused || !directory.channels.has(this.key)) return
     const number = this.#wanted()
-    if ((this.#next ?? this.#now).number === number) return
+    if (number === undefined || number === (this.#next ?? this.#now).number) return
     this.#drop(this.#next, 0)
     this.#next = null
     if (this.#now.number !== number) this.#invite(this.#next = new Picture(number))
   }
 
-  #wanted() {
-    const sub = subNumber(this.key)
-    if (!sub || this.#refused.has(sub)) return 0
-    return this.wall.isSmall(this) || this.#refused.has(0) ? sub : 0
-  }
+  #wanted() { return preferred(this.key, this.wall.isSmall(this)) }
 
   #invite(picture) {
     const { device, channel } = this.entry
@@ -119,7 +112,7 @@ export class Tile {
       error => {
         if (picture.closed) return
         picture.held = false
-        this.#miss(picture, () => this.#fail(explain(error.code, error.desp), error.words))
+        this.#miss(picture, 10, () => this.#fail(explain(error.code, error.desp), error.words))
       })
   }
 
@@ -134,43 +127,45 @@ export class Tile {
   }
 
   #hear(picture, state) {
+    if (state === 'playing') picture.played = true
     if (picture === this.#next) {
       if (state === 'playing') this.#promote()
-      else if (state === 'unsupported' || state === 'error') this.#miss(picture)
+      else if (state === 'unsupported') this.#miss(picture, 60)
       return
     }
     if (this.#over && state !== 'paused') { this.leave(0); return this.enter() }
     if (state === 'playing') this.#failures = 0
     this.#become(state === 'playing' ? 'playing' : state === 'unsupported' || state === 'error' ? 'faulty' : 'waiting')
-    if (state === 'unsupported') this.#miss(picture)
+    if (state === 'unsupported') this.#miss(picture, 60)
   }
 
   #promote() {
+    // That would end the full screen: `update` asks again.
+    if (this.#now?.layer?.contains(document.fullscreenElement)) return
     const muted = this.player?.muted ?? true
     this.#drop(this.#now)
     this.#now = this.#next
     if (!muted) this.player.muted = false
     this.#next = null
     this.#failures = 0
+    this.#over = false
     this.#become('playing')
   }
 
-  /** No picture of this stream: another one of the channel may do. */
-  #miss(picture, otherwise = () => {}) {
+  /** No picture of this stream: for some minutes another one of the channel does. */
+  #miss(picture, minutes, otherwise = () => {}) {
+    const { entry } = this
+    // Of a device that is away every stream fails.
+    if (entry.kind === 'channel' && directory.byID.get(entry.device)?.status === 'online') refuse(this.key, picture.number, minutes)
     if (picture === this.#next) {
       this.#drop(picture, 0)
       this.#next = null
-      return this.#refused.add(picture.number)
+      return
     }
-    if (this.entry.kind !== 'channel') return otherwise()
-    this.#refused.add(picture.number)
-    const number = this.#wanted()
-    if (number === picture.number || this.#refused.has(number)) {
-      if (!picture.player) this.#now = null
-      return otherwise()
-    }
-    if (picture.player) return this.retune()
-    this.#now = null
+    const number = entry.kind === 'channel' ? this.#wanted() ?? picture.number : picture.number
+    if (number !== picture.number && picture.player) return this.retune()
+    if (!picture.player) this.#now = null
+    if (number === picture.number) return otherwise()
     this.enter()
   }
 
@@ -198,7 +193,9 @@ export class Tile {
     tick()
   }
 
-  retry() { this.state = 'empty'; this.#refused.clear(); this.enter() }
+  retry() { this.state = 'empty'; this.enter() }
+
+  #again() { forgive(this.key); this.retry() }
 
   /** What the device list says: names, and whether the stream that this tile invited is still there. */
   update() {
@@ -206,20 +203,29 @@ export class Tile {
     if (this.entry.kind === 'channel') {
       const channel = directory.channels.get(this.key)
       if (channel) this.entry.name = nameOf(channel)
-      if (this.#now) this.retune()
+      if (this.#isGone(this.#next, channel)) {
+        const next = this.#next
+        this.#forget(next)
+        if (next.played) { this.#drop(next); this.#next = null } else this.#miss(next, 10)
+      } else if (this.#next?.played) this.#promote()
+      if (this.#isGone(this.#now, channel)) this.#lose(channel)
+      else if (this.#now) this.retune()
       else if (this.wall.visible && (this.state === 'empty' || this.state === 'inviting')) this.enter()
-      if (this.#isGone(this.#next, channel)) { this.#forget(this.#next); this.#drop(this.#next); this.#next = null }
-      if (this.#isGone(this.#now, channel)) {
-        this.#forget(this.#now)
-        // Who pauses for long finds the camera let go, and asks for it again by going on.
-        if (this.player.statistics.state === 'paused') this.#over = true
-        else {
-          this.leave(0)
-          this.#fail(t('tile.ended'), channel.last_error ?? '')
-        }
-      }
     }
     this.#paint()
+  }
+
+  /** The session of what is shown has ended by itself. */
+  #lose(channel) {
+    const { played, number } = this.#now
+    this.#forget(this.#now)
+    // Who pauses for long finds the camera let go, and asks for it again by going on.
+    if (this.player.isPaused) return void (this.#over = true)
+    if (!played) refuse(this.key, number)
+    const other = this.#wanted()
+    this.leave(0)
+    if (other !== undefined && other !== number) this.enter()
+    else this.#fail(t('tile.ended'), channel.last_error ?? '')
   }
 
   /** Not by a list that is older than the invitation's answer. */
@@ -255,7 +261,7 @@ export class Tile {
       const { reason, words } = this.failure
       fill(this.message, icon('warning'), h('strong', { test: 'tile-error' }, reason || t('tile.failed')),
         words && words !== reason && h('p.words', null, words),
-        h('.row', null, button('small', 'refresh', t('retry'), () => this.retry(), { test: 'tile-retry' }), h('a.button.small', { href: '#devices/' + this.key }, t('details')), this.countdown))
+        h('.row', null, button('small', 'refresh', t('retry'), () => this.#again(), { test: 'tile-retry' }), h('a.button.small', { href: '#devices/' + this.key }, t('details')), this.countdown))
     } else this.message.replaceChildren()
     setHidden(this.message, !this.message.firstChild)
   }

@@ -1,7 +1,7 @@
 // The wall: 1, 4, 9 or 16 tiles beside the tree of channels, and a carousel over many.
 import { announce, button, h, iconButton, remembered, setAttribute, setClass, setText, toast } from './dom.js'
-import { acquire, release } from './invitations.js'
-import { channelKey, channelOf, directory, listenDevices, listenGroups, nameOf, source, subNumber } from './store.js'
+import { acquire, preferred, release } from './invitations.js'
+import { channelKey, channelOf, directory, listenDevices, listenGroups, nameOf, source } from './store.js'
 import { t } from './text.js'
 import { Tile } from './tile.js'
 import { Tree } from './tree.js'
@@ -165,10 +165,10 @@ export class Wall {
     this.enlarged = null
     this.grid.classList.remove('enlarged')
     tile?.element.classList.remove('big')
-    tile?.retune()
+    if (tile?.index < this.layout) tile.retune()
   }
 
-  /** Sub streams are what a browser can decode many of; a tile that has the wall for itself shows the main one. */
+  /** A tile that has the wall for itself shows the main stream. */
   isSmall(tile) { return this.layout > 1 && this.enlarged !== tile }
 
   #pool() {
@@ -192,7 +192,7 @@ export class Wall {
         const next = pool.length > this.layout ? this.tiles.map((_, index) => pool[((this.#offset >= pool.length ? 0 : this.#offset) + index) % pool.length]) : []
         for (const { kind, device, channel } of next) {
           if (kind !== 'channel') continue
-          const number = this.layout > 1 ? subNumber(channelKey(device, channel)) : 0
+          const number = preferred(channelKey(device, channel), this.layout > 1) ?? 0
           acquire(device, channel, number).catch(() => {})
           release(device, channel, number, 8000)
         }

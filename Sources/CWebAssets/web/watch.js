@@ -1,8 +1,8 @@
 // One stream in a dialog, or alone on the page (#watch=NAME).
 import { Player } from './player.js'
 import { button, dialog, empty, h, icon, setClass, setText } from './dom.js'
-import { acquire, explain, idle, lost, release } from './invitations.js'
-import { nameOf, playable } from './store.js'
+import { acquire, explain, lost, release } from './invitations.js'
+import { channelKey, devices, directory, listenDevices, nameOf, playable } from './store.js'
 import { language, t } from './text.js'
 
 function stage(name, onstate = () => {}) {
@@ -32,34 +32,44 @@ export async function watch(name, title) {
 
 /** Invites the channel for as long as the dialog is open. */
 export async function watchChannel(device, channel) {
-  let shown, open = true, invited = false, pausedAt = 0
+  const { device_id } = device, { channel_id } = channel
+  let shown, open = true, invited = false, over = false, paused = false, since = 0
   const body = h('div')
-  const heard = state => {
-    const paused = pausedAt && performance.now() - pausedAt
-    pausedAt = state !== 'paused' ? 0 : pausedAt || performance.now()
-    // Who pauses for long finds the camera let go, and asks for it again by going on.
-    if (state === 'paused' || paused < idle - 5000) return
-    lost(device.device_id, channel.channel_id)
-    invite()
-  }
+  const show = (...children) => { shown?.player.close(); shown = null; body.replaceChildren(...children) }
   const invite = () => {
-    shown?.player.close()
-    shown = null
     invited = true
-    body.replaceChildren(h('.watch-stage', null, h('.tile-message', null, h('.spinner'), h('p', null, t('tile.inviting')))))
-    acquire(device.device_id, channel.channel_id).then(stream => {
+    over = paused = false
+    show(h('.watch-stage', null, h('.tile-message', null, h('.spinner'), h('p', null, t('tile.inviting')))))
+    acquire(device_id, channel_id).then(stream => {
       if (!open) return
-      shown = stage(stream, heard)
+      since = performance.now()
+      shown = stage(stream, state => {
+        if (over && state !== 'paused') return invite()
+        if (state === 'paused') paused = true
+        else if (state === 'playing') paused = false
+        else if (state === 'connecting') since = performance.now()
+      })
       body.replaceChildren(shown.element, shown.bar)
     }, error => {
       invited = false
-      if (open) body.replaceChildren(empty('warning', explain(error.code, error.desp) || t('tile.failed'), error.words))
+      if (open) show(empty('warning', explain(error.code, error.desp) || t('tile.failed'), error.words))
     })
   }
+  const stop = listenDevices(() => {
+    const known = directory.channels.get(channelKey(device_id, channel_id))
+    if (!shown || !invited || known?.status !== 'idle' || devices.askedAt <= since + 1000) return
+    lost(device_id, channel_id)
+    invited = false
+    // Who pauses for long finds the camera let go, and asks for it again by going on.
+    if (shown.player.isPaused) over = true
+    else if (paused) invite()
+    else show(empty('warning', t('tile.ended'), known.last_error ?? ''))
+  })
   await dialog(nameOf(channel), () => { invite(); return body }, { wide: true, test: 'watch' })
   open = false
+  stop()
   shown?.player.close()
-  if (invited) release(device.device_id, channel.channel_id)
+  if (invited) release(device_id, channel_id)
 }
 
 export class WatchPage {

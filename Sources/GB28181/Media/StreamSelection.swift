@@ -15,7 +15,7 @@ package enum StreamSelection: String, CaseIterable, Hashable, Sendable {
     package static let numbers = 0...9
 
     /// What the device is known to understand; nil: nothing, so the main stream is all that can be asked for.
-    package init?(_ device: Device) {
+    init?(_ device: Device) {
         let maker = device.manufacturer.lowercased()
         if let major = device.protocolVersion.split(separator: ".").first.flatMap({ Int($0) }), major >= 3 {
             self = .streamNumber
@@ -54,7 +54,8 @@ extension CatalogItem {
 
     /// What it lists, `0/1/2`; nil where the item has none (before 2022).
     package var streamNumbers: [Int]? {
-        guard let list = extra(Self.streamNumberList) else { return nil }
+        // More than ten numbers there are not.
+        guard let list = extra(Self.streamNumberList)?.prefix(64) else { return nil }
         let words = list.split { $0 == "/" || $0.isWhitespace }
         let numbers = Set(words.compactMap { Int($0) }.filter(StreamSelection.numbers.contains))
         return numbers.isEmpty ? nil : numbers.sorted()

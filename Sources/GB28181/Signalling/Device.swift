@@ -6,12 +6,20 @@ package struct Device: Sendable {
     package let id: String
     /// As the operator named it, else as it names itself.
     package internal(set) var name = ""
-    package internal(set) var manufacturer = ""
+    package internal(set) var manufacturer = "" {
+        didSet { if manufacturer != oldValue { streamSelection = StreamSelection(self) } }
+    }
     package internal(set) var model = ""
     package internal(set) var firmware = ""
-    package internal(set) var userAgent = ""
+    package internal(set) var userAgent = "" {
+        didSet { if userAgent != oldValue { streamSelection = StreamSelection(self) } }
+    }
     /// `X-GB-Ver`: 2.0 is GB/T 28181-2016, 3.0 is 2022. Devices that say nothing count as 2.0.
-    package internal(set) var protocolVersion = "2.0"
+    package internal(set) var protocolVersion = "2.0" {
+        didSet { if protocolVersion != oldValue { streamSelection = StreamSelection(self) } }
+    }
+    /// How it is asked for a sub stream, as far as the three above tell.
+    package private(set) var streamSelection: StreamSelection?
     package internal(set) var charset = Charset.gb2312
     /// Where it is reached: the source of its last message. Nil before its first registration.
     package internal(set) var flow: SIPFlow?

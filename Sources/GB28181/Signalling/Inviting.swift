@@ -58,7 +58,8 @@ extension SignallingCore {
     func subject(_ number: UInt64) -> String {
         guard let session = sessions[number] else { return "invite" }
         let place = session.flow.map { " at \($0)" } ?? ""
-        return "invite \(session.request.channelID) of device \(session.request.deviceID)\(place)"
+        let stream = session.request.streamSelection.map { " (\($0.name):\($0.value ?? ""))" } ?? ""
+        return "invite \(session.request.channelID)\(stream) of device \(session.request.deviceID)\(place)"
     }
 
     private func offered(_ request: InviteRequest) -> String {
@@ -170,7 +171,10 @@ extension SignallingCore {
             sessions[number]?.giveUpAt = now + pause + configuration.inviteTimeout
             return schedule(.session, number, at: now + pause)
         }
-        if response.status == 404 { channelIsMissing(session.slot, session.request.channelID, now: now) }
+        // A sub stream may be missing where its channel is not.
+        if response.status == 404, session.request.streamSelection == nil {
+            channelIsMissing(session.slot, session.request.channelID, now: now)
+        }
         let warning = response.headers[.warning]
         var reason = "\(response.status) \(response.phrase) (\(offered(session.request)))"
         if let warning { reason += ", warning: \(warning)" }

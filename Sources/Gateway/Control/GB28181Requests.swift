@@ -53,7 +53,7 @@ package struct GB28181ByeRequest: Hashable, Sendable {
     package var channelID: String
     /// Nil: the one that feeds `streamName`, else the main stream.
     package var streamNumber: Int?
-    /// Nil: whatever stream the channel feeds.
+    /// Nil: whatever name that stream has.
     package var streamName: String?
 
     package init(deviceID: String, channelID: String, streamNumber: Int? = nil, streamName: String? = nil) {

@@ -93,7 +93,8 @@ package struct GB28181ChannelStat: Codable, Hashable, Sendable {
     package var address: String
     /// It says that it has children.
     package var parental: Bool
-    /// Why its last invitation failed, or its session ended by itself; empty after one that succeeded.
+    /// Why its last invitation failed, or its session ended by itself; empty after one that succeeded. Of a sub stream where the main
+    /// stream has none.
     package var lastError: String
     /// ``WallTime/seconds``; empty without an error.
     package var lastErrorTime: String

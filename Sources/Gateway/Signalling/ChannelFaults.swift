@@ -10,20 +10,20 @@ struct ChannelFaults {
     /// Characters; what a peer said is in it.
     static let maximumText = 500
 
-    private var faults: [ChannelKey: Fault] = [:]
+    private(set) var all: [ChannelKey: Fault] = [:]
 
-    subscript(key: ChannelKey) -> Fault? { faults[key] }
+    subscript(key: ChannelKey) -> Fault? { all[key] }
 
     mutating func note(_ text: String, of key: ChannelKey, at now: WallTime) {
-        if faults[key] == nil, faults.count >= Self.maximum,
-            let oldest = faults.min(by: { $0.value.at < $1.value.at })?.key
+        if all[key] == nil, all.count >= Self.maximum,
+            let oldest = all.min(by: { $0.value.at < $1.value.at })?.key
         {
-            faults[oldest] = nil
+            all[oldest] = nil
         }
-        faults[key] = Fault(text: String(text.prefix(Self.maximumText)), at: now)
+        all[key] = Fault(text: String(text.prefix(Self.maximumText)), at: now)
     }
 
     mutating func clear(_ key: ChannelKey) {
-        faults[key] = nil
+        all[key] = nil
     }
 }

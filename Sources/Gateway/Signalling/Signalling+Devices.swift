@@ -5,14 +5,16 @@ internal import SIP
 extension Signalling {
     /// Every device with its channels, as the API shows them.
     func deviceStats() -> [GB28181DeviceStat] {
-        core.devices.map { device in
-            GB28181DeviceStat(
+        let subStreams = subStreams()
+        return core.devices.map { device in
+            let selection = streamSelection(of: device)
+            return GB28181DeviceStat(
                 deviceID: device.id,
                 deviceName: device.name,
                 status: device.isOnline ? "online" : "offline",
                 registerTime: time(device.registeredAt),
                 keepaliveTime: time(device.keepaliveAt),
-                channels: device.channels.map { channelStat($0, of: device) },
+                channels: device.channels.map { channelStat($0, of: device.id, selection, subStreams) },
                 manufacturer: device.manufacturer,
                 model: device.model,
                 firmware: device.firmware,
@@ -49,17 +51,23 @@ extension Signalling {
         return last == 0 ? "never" : WallTime(unixMilliseconds: last).seconds
     }
 
-    private func channelStat(_ item: CatalogItem, of device: Device) -> GB28181ChannelStat {
-        let key = ChannelKey(deviceID: device.id, channelID: item.deviceID)
+    private func channelStat(
+        _ item: CatalogItem,
+        of deviceID: String,
+        _ selection: StreamSelection?,
+        _ subStreams: [ChannelKey: SubStreams]
+    ) -> GB28181ChannelStat {
+        let key = ChannelKey(deviceID: deviceID, channelID: item.deviceID)
         let session = sessions[key]
-        let fault = faults[key]
+        let sub = subStreams[key]
+        let fault = faults[key] ?? sub?.fault
         return GB28181ChannelStat(
             channelID: item.deviceID,
             channelName: item.name,
             status: session?.status ?? "idle",
             streamName: session?.streamName ?? "",
-            streamNumbers: streamNumbers(of: item, device),
-            subStreams: subStreamStats(of: key),
+            streamNumbers: selection.numbers(of: item),
+            subStreams: (sub?.sessions ?? []).sorted { $0.streamNumber < $1.streamNumber },
             online: item.isOnline,
             manufacturer: item.manufacturer,
             parentID: item.parentIDs.joined(separator: "/"),

@@ -12,6 +12,8 @@ struct ChannelKey: Hashable, Sendable, CustomStringConvertible {
     /// 0: its main stream.
     var streamNumber = 0
 
+    var main: ChannelKey { ChannelKey(deviceID: deviceID, channelID: channelID) }
+
     var description: String { streamNumber == 0 ? channelID : "\(channelID) (sub stream \(streamNumber))" }
 }
 
@@ -110,9 +112,14 @@ extension Signalling {
         }
     }
 
+    private func note(_ why: String, of key: ChannelKey) {
+        let stream = key.streamNumber == 0 ? "" : "sub stream \(key.streamNumber): "
+        faults.note(stream + why, of: key, at: .now())
+    }
+
     /// An invitation that did not get as far as the camera.
     private func refused(_ key: ChannelKey, _ why: String) -> ControlError {
-        faults.note(why, of: key, at: .now())
+        note(why, of: key)
         return .inviteFailed(why)
     }
 
@@ -163,7 +170,7 @@ extension Signalling {
             sessions[key]?.id = id
             keys[id] = key
         case .refused(let failure):
-            faults.note(failure.reason, of: key, at: .now())
+            note(failure.reason, of: key)
             finish(key, ControlError.inviteFailed(failure.text))
         }
         perform(actions)
@@ -193,8 +200,8 @@ extension Signalling {
         if let number = request.streamNumber {
             key.streamNumber = number
         } else if let name = request.streamName, sessions[key]?.streamName != name {
-            let named = subStreams(of: key).first { $0.session.streamName == name }
-            key.streamNumber = named?.number ?? 0
+            let named = sessions.first { $0.key.main == key && $0.value.streamName == name }
+            key.streamNumber = named?.key.streamNumber ?? 0
         }
         return key
     }
@@ -248,7 +255,7 @@ extension Signalling {
         // Who takes his wish back, or kicks, knows why.
         let end = sessions[key]?.mediaEnd
         if end.map({ $0 != .kicked }) ?? (failure.kind != .cancelled) {
-            faults.note(failure.reason + why, of: key, at: .now())
+            note(failure.reason + why, of: key)
         }
         finish(key, ControlError.inviteFailed(failure.text + why))
     }
@@ -261,7 +268,7 @@ extension Signalling {
             metadata: ["device": "\(key.deviceID)", "why": "\(why)"]
         )
         if session.mediaEnd.map({ $0 != .kicked }) ?? [.deviceBye, .deviceOffline].contains(reason) {
-            faults.note(session.mediaEnd?.text ?? reason.explanation, of: key, at: .now())
+            note(session.mediaEnd?.text ?? reason.explanation, of: key)
         }
         finish(key, ControlError.inviteFailed("the session ended: \(why)"))
     }

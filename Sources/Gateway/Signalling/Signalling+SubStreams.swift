@@ -3,15 +3,8 @@ internal import Wire
 
 /// Sub streams: smaller pictures of a channel, each a session of its own.
 extension Signalling {
-    private func streamSelection(of device: Device) -> StreamSelection? {
-        settings.selections[device.id] ?? StreamSelection(device)
-    }
-
-    /// Which streams of a channel can be asked for: by its catalog, else main and sub; the main stream alone where nothing is known of how
-    /// the device is asked.
-    func streamNumbers(of item: CatalogItem, _ device: Device) -> [Int] {
-        guard let selection = streamSelection(of: device) else { return [0] }
-        return (item.streamNumbers ?? [0, 1]).filter { $0 == 0 || selection.attribute($0) != nil }
+    func streamSelection(of device: Device) -> StreamSelection? {
+        settings.selections[device.id] ?? device.streamSelection
     }
 
     /// What the offer says; nil for the main stream, which devices send unasked.
@@ -34,18 +27,38 @@ extension Signalling {
         return attribute
     }
 
-    func subStreams(of channel: ChannelKey) -> [(number: Int, session: ChannelSession)] {
-        StreamSelection.numbers.dropFirst().compactMap { number in
-            var key = channel
-            key.streamNumber = number
-            return sessions[key].map { (number, $0) }
+    /// What channels are asked for besides their main streams, by channel; and why such a session failed.
+    func subStreams() -> [ChannelKey: SubStreams] {
+        var found: [ChannelKey: SubStreams] = [:]
+        for (key, session) in sessions where key.streamNumber > 0 {
+            let stat = GB28181SubStreamStat(
+                streamNumber: key.streamNumber,
+                status: session.status,
+                streamName: session.streamName
+            )
+            found[key.main, default: SubStreams()].sessions.append(stat)
         }
+        for (key, fault) in faults.all where key.streamNumber > 0 {
+            let known = found[key.main]?.fault
+            if known.map({ $0.at < fault.at }) ?? true { found[key.main, default: SubStreams()].fault = fault }
+        }
+        return found
     }
+}
 
-    func subStreamStats(of channel: ChannelKey) -> [GB28181SubStreamStat] {
-        subStreams(of: channel).map { number, session in
-            GB28181SubStreamStat(streamNumber: number, status: session.status, streamName: session.streamName)
-        }
+/// Of one channel.
+struct SubStreams {
+    var sessions: [GB28181SubStreamStat] = []
+    /// The newest.
+    var fault: ChannelFaults.Fault?
+}
+
+extension StreamSelection? {
+    /// Which streams of a channel can be asked for: by its catalog, else main and sub; the main stream alone where nothing is known of how
+    /// the device is asked.
+    func numbers(of item: CatalogItem) -> [Int] {
+        guard let self else { return [0] }
+        return (item.streamNumbers ?? [0, 1]).filter { $0 == 0 || self.attribute($0) != nil }
     }
 }
 

@@ -103,9 +103,13 @@ struct WallTests {
 
     @Test("H.265, which this Chromium does not decode, is named on its tile") func namesWhatItCannotPlay() async throws
     {
+        var camera = Self.cameras(1, clip: Project.yardClip)[0]
+        camera.protocolVersion = "3.0"
+        camera.channels[0].subClip = Project.yardClip
+        let cameras = [camera]
         try await Turnstile.realTime.pass {
             try await Site.run(password: Site.password) { site in
-                try await site.withCameras(Self.cameras(1, clip: Project.yardClip)) { _ in
+                try await site.withCameras(cameras) { simulation in
                     try await DrivenBrowser.run { browser in
                         try await browser.prefer(language: "en")
                         try await browser.open("http://127.0.0.1:\(site.api.port)/#wall")
@@ -116,6 +120,14 @@ struct WallTests {
                             "document.querySelector('[data-test=tile][data-state=faulty]').textContent"
                         )
                         #expect(text.contains("H.265 (hvc1."), "\(text)")
+                        // Sub and main are asked for once, whatever the device list says afterwards.
+                        try await wait(for: "the main stream") { await simulation.report().invites == 2 }
+                        let lists =
+                            "performance.getEntriesByType('resource').filter(e => e.name.endsWith('gb28181_devices')).length"
+                        let before: Int = try await browser.evaluate(lists)
+                        try await browser.wait(until: "\(lists) > \(before + 2)", limit: .seconds(30))
+                        #expect(await simulation.report().invites == 2)
+                        #expect(await simulation.report().sessions == 1)
                         #expect(browser.complaints.isEmpty, "\(browser.complaints)")
                     }
                 }

@@ -18,17 +18,17 @@ struct StreamSelectionTests {
     }
 
     @Test func devicesAreKnownByVersionAndMaker() {
-        #expect(StreamSelection(Self.device(version: "3.0", manufacturer: "Dahua")) == .streamNumber)
-        #expect(StreamSelection(Self.device(manufacturer: "Dahua")) == .streamProfile)
-        #expect(StreamSelection(Self.device(manufacturer: "浙江大华")) == .streamProfile)
-        #expect(StreamSelection(Self.device(userAgent: "SIP UAS V3.0.0.123")) == .streamProfile)
-        #expect(StreamSelection(Self.device(userAgent: "DH SIP UAS V1.0")) == .streamProfile)
-        #expect(StreamSelection(Self.device(manufacturer: "TP-LINK")) == .streamMode)
+        #expect(Self.device(version: "3.0", manufacturer: "Dahua").streamSelection == .streamNumber)
+        #expect(Self.device(manufacturer: "Dahua").streamSelection == .streamProfile)
+        #expect(Self.device(manufacturer: "浙江大华").streamSelection == .streamProfile)
+        #expect(Self.device(userAgent: "SIP UAS V3.0.0.123").streamSelection == .streamProfile)
+        #expect(Self.device(userAgent: "DH SIP UAS V1.0").streamSelection == .streamProfile)
+        #expect(Self.device(manufacturer: "TP-LINK").streamSelection == .streamMode)
         for device in [
             Self.device(), Self.device(version: "2.0", manufacturer: "Hikvision", userAgent: "IP Camera"),
             Self.device(version: ""), Self.device(version: "x.y"), Self.device(version: "-3"),
         ] {
-            #expect(StreamSelection(device) == nil)
+            #expect(device.streamSelection == nil)
         }
     }
 

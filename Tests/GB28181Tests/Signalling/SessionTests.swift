@@ -163,6 +163,18 @@ struct SessionTests {
         )
     }
 
+    @Test("404 to the INVITE of a sub stream says nothing of its channel")
+    func keepsTheChannelWithoutItsSubStream() throws {
+        var world = settled()
+        world.cameras[0].inviteAnswers = [404]
+        var request = world.inviteRequest
+        request.streamSelection = StreamSelection.streamNumber.attribute(1)
+        world.invite(request)
+        world.run(50)
+        #expect(world.failure?.text.contains("(streamnumber:1) of device") == true)
+        #expect(world.core.device(cameraID)?.channels.first?.isOnline == true)
+    }
+
     @Test("R-3 INVITE is repeated; without any answer it fails after 10 s, after a 1xx 30 s later")
     func timesOut() throws {
         var world = settled()

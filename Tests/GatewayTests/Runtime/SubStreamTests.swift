@@ -50,6 +50,23 @@ import Testing
         }
     }
 
+    @Test func theChannelTellsWhyItsSubStreamFailed() async throws {
+        func speaks2022(_ camera: inout CameraConfiguration) { camera.protocolVersion = "3.0" }
+        try await SimulatedSite.open(hasPictures: false, camera: speaks2022) { site in
+            var request = site.request()
+            request.streamNumber = 1
+            let error = await #expect(throws: ControlError.self) { try await site.gateway.gb28181Invite(request) }
+            #expect(error?.description.contains("(streamnumber:1) of device") == true, "\(error?.description ?? "")")
+            let channel = try await Self.channel(site)
+            #expect(channel.lastError.hasPrefix("sub stream 1: 480 "), "\(channel.lastError)")
+            #expect(channel.status == "idle" && channel.subStreams == [])
+            // The main stream's own fault goes first.
+            await #expect(throws: ControlError.self) { try await site.gateway.gb28181Invite(site.request()) }
+            let now = try await Self.channel(site).lastError
+            #expect(now.hasPrefix("480 "), "\(now)")
+        }
+    }
+
     @Test func aDeviceThatIsNotKnownToHaveOneIsNotAsked() async throws {
         try await SimulatedSite.open { site in
             #expect(try await Self.channel(site).streamNumbers == [0])
