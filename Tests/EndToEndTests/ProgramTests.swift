@@ -42,6 +42,16 @@ struct ProgramTests {
         #expect(error?.description == "start of /nowhere/at all: No such file or directory")
     }
 
+    @Test func whatItLeavesBehindEndsWithIt() async throws {
+        let program = try Program("/bin/sh", ["-c", "sleep 63 & echo $!"])
+        #expect(try await program.exit(limit: .seconds(10)) == 0)
+        let child = try #require(Int32(program.output.trimmingCharacters(in: .newlines)))
+        try await wait(for: "its end") {
+            let state = (try? String(contentsOfFile: "/proc/\(child)/stat", encoding: .utf8)) ?? ""
+            return state.isEmpty || state.contains(") Z ")
+        }
+    }
+
     @Test func killingItEndsWhatItHasStarted() async throws {
         let group = try ProcessGroup(["/bin/sh", "-c", "sleep 61 & sleep 62"], output: "/dev/null")
         try await wait(for: "three processes") { group.members.count == 3 }

@@ -2,7 +2,7 @@ public import Foundation
 import Glibc
 import Synchronization
 
-/// A program that runs beside the test, killed with the last use of this object.
+/// A program that runs beside the test, killed with the last use of this object. What it has started ends with it.
 public final class Program: Sendable {
     private let process: RunningProcess
     private let files: [String]
@@ -44,7 +44,7 @@ public final class Program: Sendable {
 
     public var isRunning: Bool { process.status == nil }
 
-    /// SIGKILL ends what it has started too.
+    /// SIGKILL goes to all of its processes, any other signal to the first.
     public func kill(_ signal: Int32) { process.kill(signal) }
 
     /// Waits for its end; kills it after `limit`, or when the task is cancelled.
@@ -85,6 +85,8 @@ private final class RunningProcess: Sendable {
         end.enter()
         let thread = Thread { [self] in
             group.awaitEnd()
+            // What it leaves behind, while the number is still its own.
+            group.kill()
             // The lock keeps the number its own while a signal is sent.
             let (status, waiting) = state.withLock { state in
                 let status = group.reap()
