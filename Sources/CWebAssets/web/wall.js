@@ -219,7 +219,7 @@ export class Wall {
     announce(t(this.#carousel ? 'carousel.started' : 'carousel.stopped'))
   }
 
-  #sourceText() { setText(this.carouselSource, this.marked.size ? t('carousel.marked', { n: this.marked.size }) : t('carousel.live', { n: this.live.length })) }
+  #sourceText() { setText(this.carouselSource, this.marked.size ? t('carousel.marked', { n: this.marked.size }) : t('carousel.live', { n: this.#pool().length })) }
 
   #mark(keys) {
     const all = keys.every(key => this.marked.has(key))
