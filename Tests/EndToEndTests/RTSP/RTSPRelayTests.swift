@@ -25,49 +25,67 @@ struct RTSPRelayTests {
         let publishers: [MatrixPublisher] =
             way == .apiPullTCP || way == .pushRule ? [.ffmpegRTSP, .ffmpeg] : [.ffmpegRTSP]
         for publisher in publishers {
-            if way.isPush {
-                try await Site.run(Self.waiting) { edge in
-                    try await Site.run {
-                        Self.waiting(&$0)
-                        guard way == .pushRule else { return }
-                        var rule = RelayPushRule()
-                        rule.streamName = "m*"
-                        rule.url = RelayTemplate("rtsp://127.0.0.1:\(edge.rtsp)/{app}/{stream}")
-                        $0.relay.pushes = [rule]
-                    } _: { origin in
-                        try await Self.watch(edge, published: origin, by: publisher) {
-                            guard way != .pushRule else { return }
-                            try await wait(for: "the publisher") { try await origin.input(of: "m") != nil }
-                            let url = "rtsp://127.0.0.1:\(edge.rtsp)/live/m"
-                            let order =
-                                #"{"stream_name":"m","push_url":"\#(url)","retry_num":-1,"rtsp_mode":\#(way.mode)}"#
-                            let answer = try await origin.api.post("/api/ctrl/start_relay_from_stream", order)
-                            #expect(answer.code == 0, "\(answer.text)")
-                        }
+            // A push begins when the stream is there: on a machine with too much to do its first group may have passed by then, and over UDP
+            // a datagram may be lost. Three times in a row would be our fault.
+            for attempt in 1...3 {
+                do {
+                    try await Self.relay(way, from: publisher)
+                    break
+                } catch let missing as Missing where attempt < 3 {
+                    print("\(way), attempt \(attempt): \(missing)")
+                }
+            }
+        }
+    }
+
+    /// Pictures or sound that did not arrive.
+    private struct Missing: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    private static func relay(_ way: Way, from publisher: MatrixPublisher) async throws {
+        if way.isPush {
+            try await Site.run(Self.waiting) { edge in
+                try await Site.run {
+                    Self.waiting(&$0)
+                    guard way == .pushRule else { return }
+                    var rule = RelayPushRule()
+                    rule.streamName = "m*"
+                    rule.url = RelayTemplate("rtsp://127.0.0.1:\(edge.rtsp)/{app}/{stream}")
+                    $0.relay.pushes = [rule]
+                } _: { origin in
+                    try await Self.watch(edge, published: origin, by: publisher) {
+                        guard way != .pushRule else { return }
+                        try await wait(for: "the publisher") { try await origin.input(of: "m") != nil }
+                        let url = "rtsp://127.0.0.1:\(edge.rtsp)/live/m"
+                        let order =
+                            #"{"stream_name":"m","push_url":"\#(url)","retry_num":-1,"rtsp_mode":\#(way.mode)}"#
+                        let answer = try await origin.api.post("/api/ctrl/start_relay_from_stream", order)
+                        #expect(answer.code == 0, "\(answer.text)")
                     }
                 }
-            } else {
-                try await Site.run(Self.waiting) { origin in
-                    try await Site.run {
-                        Self.waiting(&$0)
-                        $0.relay.pullIdleMs = 0
-                        $0.relay.retryMinMs = 100
-                        guard way == .pullRule else { return }
-                        $0.relay.pulls = [Self.rule(origin)]
-                    } _: { edge in
-                        if way != .pullRule {
-                            let url = "rtsp://127.0.0.1:\(origin.rtsp)/live/m"
-                            let order =
-                                #"{"url":"\#(url)","stream_name":"m","pull_retry_num":-1,"rtsp_mode":\#(way.mode)}"#
-                            let answer = try await edge.api.post("/api/ctrl/start_relay_pull", order)
-                            #expect(answer.code == 0, "\(answer.text)")
-                        }
-                        try await Self.watch(edge, published: origin, by: publisher) {}
-                        if way != .pullRule {
-                            #expect(try await edge.api.get("/api/ctrl/stop_relay_pull?stream_name=m").code == 0)
-                        }
-                        try await wait(for: "the end of the pull") { try await origin.api.streams().isEmpty }
+            }
+        } else {
+            try await Site.run(Self.waiting) { origin in
+                try await Site.run {
+                    Self.waiting(&$0)
+                    $0.relay.pullIdleMs = 0
+                    $0.relay.retryMinMs = 100
+                    guard way == .pullRule else { return }
+                    $0.relay.pulls = [Self.rule(origin)]
+                } _: { edge in
+                    if way != .pullRule {
+                        let url = "rtsp://127.0.0.1:\(origin.rtsp)/live/m"
+                        let order =
+                            #"{"url":"\#(url)","stream_name":"m","pull_retry_num":-1,"rtsp_mode":\#(way.mode)}"#
+                        let answer = try await edge.api.post("/api/ctrl/start_relay_pull", order)
+                        #expect(answer.code == 0, "\(answer.text)")
                     }
+                    try await Self.watch(edge, published: origin, by: publisher) {}
+                    if way != .pullRule {
+                        #expect(try await edge.api.get("/api/ctrl/stop_relay_pull?stream_name=m").code == 0)
+                    }
+                    try await wait(for: "the end of the pull") { try await origin.api.streams().isEmpty }
                 }
             }
         }
@@ -109,7 +127,9 @@ struct RTSPRelayTests {
                 if reader == .ffmpegRTSP { leniency.synchronisedFrom = 1500 }
                 let faults = try await reader.judge(running, clip, made.recording, leniency)
                 let who = "\(reader.rawValue), published by \(publisher.rawValue)"
-                #expect(!faults.contains { $0.hasPrefix("pictures: ") || $0.hasPrefix("audio: ") }, "\(who): \(faults)")
+                if faults.contains(where: { $0.hasPrefix("pictures: ") || $0.hasPrefix("audio: ") }) {
+                    throw Missing(description: "\(who): \(faults)")
+                }
                 // A pull begun on a burst of what was cached moves when the publisher's own reports come.
                 await unsettled("times: \(who)") { #expect(faults == []) }
             }
