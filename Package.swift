@@ -120,7 +120,7 @@ let package = Package(
             swiftSettings: warm
         ),
 
-        // Programs that tests start, one by one without what this process has open.
+        // Starts other programs for tests, without what this process has open.
         .target(name: "CSpawn", path: "Tests/CSpawn"),
         .target(name: "Programs", dependencies: ["CSpawn"], path: "Tests/Programs", swiftSettings: tests),
         .testTarget(name: "WireTests", dependencies: ["Wire", nioCore], swiftSettings: tests),

@@ -28,9 +28,9 @@ export function acquire(device, channel, number = 0) {
   let entry = held.get(key)
   if (entry) clearTimeout(entry.timer)
   else {
-    entry = { device, channel, number, users: 0, answered: false }
+    entry = { device, channel, number, users: 0 }
     entry.stream = inTurn(() => api.call('ctrl/gb28181_invite', { body: { device_id: device, channel_id: channel, stream_number: number, auto_bye_after_no_out_ms: idle }, timeout: 30000 }))
-      .then(data => { entry.answered = true; return data.stream_name })
+      .then(data => data.stream_name)
     entry.stream.catch(() => { if (held.get(key) === entry) held.delete(key) })
     held.set(key, entry)
   }
